@@ -1,0 +1,103 @@
+# Ambit. `make help` lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/ambithost/ambit/host/cli.version=$(VERSION)
+
+# Tools are built through the module proxy into a folder named by version, so
+# that a new pin is a new build and go.mod stays free of them.
+TOOLS    := $(CURDIR)/bin/tools
+BUF      := $(TOOLS)/buf-v1.75.0/buf
+LINT     := $(TOOLS)/golangci-lint-v2.15.0/golangci-lint
+GEN_GO   := $(TOOLS)/protoc-gen-go-v1.36.12/protoc-gen-go
+GEN_GRPC := $(TOOLS)/protoc-gen-go-grpc-v1.6.2/protoc-gen-go-grpc
+
+$(BUF):      PKG := github.com/bufbuild/buf/cmd/buf@v1.75.0
+$(LINT):     PKG := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+$(GEN_GO):   PKG := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+$(GEN_GRPC): PKG := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+
+.PHONY: build
+build: plugins ## build bin/ambit, with the first-party plugins inside (default)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ambit .
+
+.PHONY: plugins
+plugins: ## build the first-party plugins from source into plugins/dist
+	go run ./plugins/build
+
+.PHONY: demo
+demo: build ## an agent at work under the gate: no key, no network, about a minute
+	bin/ambit demo
+
+.PHONY: test
+test: plugins ## run every test
+	go test ./...
+
+.PHONY: bench
+bench: plugins ## print the benchmarks, ratios with absolute values beside them
+	go test -run '^$$' -bench . ./...
+
+.PHONY: check
+check: fmt-check vet lint generate-check cross policy-test test-race ## all that a change must pass
+
+.PHONY: fmt
+fmt: ## format the Go files
+	gofmt -s -w .
+
+.PHONY: fmt-check
+fmt-check: ## fail when a Go file is not formatted
+	@out=$$(gofmt -s -l .); \
+	if [ -n "$$out" ]; then echo "not formatted, run make fmt:"; echo "$$out"; exit 1; fi
+
+.PHONY: vet
+vet: plugins ## go vet
+	go vet ./...
+
+.PHONY: lint
+lint: plugins $(LINT) ## golangci-lint, rules in .golangci.yml
+	$(LINT) run ./...
+
+.PHONY: policy-test
+policy-test: ## the policies alone: Rego tests and the comparison with plain Go
+	go test ./policies/... ./host/policy/...
+
+# Packages whose tests start real cells run in `make test`: there the test
+# binary is the cell, and with the detector inside it outgrows a cell's limits.
+RACE := ./sdk/... ./registry/... ./policies/... ./host/agent ./host/audit ./host/control \
+	./host/effects/... ./host/gate ./host/policy ./host/store ./host/cli ./host/cell/confine
+
+.PHONY: test-race
+test-race: plugins ## the host's own code under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -timeout 15m $(RACE)
+
+.PHONY: generate
+generate: $(BUF) $(GEN_GO) $(GEN_GRPC) ## regenerate sdk/protocol/cellpb from cell.proto
+	cd sdk/protocol && PATH="$(dir $(GEN_GO)):$(dir $(GEN_GRPC)):$$PATH" $(BUF) lint
+	cd sdk/protocol && PATH="$(dir $(GEN_GO)):$(dir $(GEN_GRPC)):$$PATH" $(BUF) generate
+
+.PHONY: generate-check
+generate-check: generate ## fail when the committed generated code is stale
+	git diff --exit-code -- sdk/protocol/cellpb
+
+.PHONY: cross
+cross: plugins ## build for every supported system
+	CGO_ENABLED=0 GOOS=linux   GOARCH=arm64 go build ./...
+	CGO_ENABLED=0 GOOS=darwin  GOARCH=arm64 go build ./...
+	CGO_ENABLED=0 GOOS=darwin  GOARCH=amd64 go build ./...
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build ./...
+
+.PHONY: tools
+tools: $(BUF) $(LINT) $(GEN_GO) $(GEN_GRPC) ## build the pinned tools into bin/tools
+
+$(BUF) $(LINT) $(GEN_GO) $(GEN_GRPC):
+	GOBIN=$(@D) GOFLAGS= go install $(PKG)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin && find plugins/dist -type f ! -name .keep -delete
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

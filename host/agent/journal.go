@@ -1,0 +1,76 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ambithost/ambit/sdk/model"
+)
+
+// outlive gives a record the time to be written although the turn was
+// cancelled: what happened must be known.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+}
+
+// record writes one step and adds its entries to the history.
+func (t *turn) record(ctx context.Context, s *Step) error {
+	keep, done := outlive(ctx)
+	defer done()
+	s.Turn, s.Session, s.Floor = t.Turn.ID, t.Session, t.floor
+	if err := t.a.cfg.Store.Record(keep, s); err != nil {
+		return err
+	}
+	t.floor = 0
+	t.history = append(t.history, s.Entries...)
+	return nil
+}
+
+func (t *turn) append(ctx context.Context, entries ...Entry) error {
+	if err := t.record(ctx, &Step{Entries: entries}); err != nil {
+		return err
+	}
+	t.publishEntries(entries)
+	return nil
+}
+
+func (t *turn) entry(k Kind, m model.Message) Entry {
+	return Entry{Turn: t.Turn.ID, Kind: k, Message: m, At: t.a.cfg.Now()}
+}
+
+// clock tells the model the time. It stands where the turn begins, below
+// everything that earlier turns sent, so that providers can cache that.
+func (t *turn) clock() Entry {
+	now := t.Started.In(t.a.cfg.Zone)
+	zone := t.a.cfg.Zone.String()
+	if zone == "Local" {
+		zone, _ = now.Zone()
+	}
+	text := fmt.Sprintf("It is %s (%s).", now.Format("Monday 2006-01-02 15:04 -07:00"), zone)
+	return t.entry(FromClock, model.Message{Role: model.System, Text: text})
+}
+
+func (t *turn) publish(e Event) {
+	e.Session, e.Turn = t.Session, t.Turn.ID
+	t.a.publish(e)
+}
+
+// publishEntries tells subscribers what people read: not tool results, which
+// have events of their own, and not the time.
+func (t *turn) publishEntries(entries []Entry) {
+	for _, e := range entries {
+		if e.Kind != FromTool && e.Kind != FromClock && e.Message.Text != "" {
+			t.publish(Event{Type: EventMessage, Kind: e.Kind, Text: e.Message.Text})
+		}
+	}
+}
+
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.ContainsRune(".!?", rune(s[len(s)-1])) {
+		return s
+	}
+	return s + "."
+}

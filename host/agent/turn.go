@@ -1,0 +1,312 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/sdk/model"
+	"github.com/ambithost/ambit/sdk/protocol"
+)
+
+// turn is one run of the loop. Its fields belong to the line's worker, except
+// for those that say otherwise.
+type turn struct {
+	Turn
+	a    *Agent
+	line *line
+	job  job
+
+	cancel    context.CancelCauseFunc
+	over      chan struct{} // closed when the turn is recorded and gone
+	steerable bool          // messages join this turn; guarded by a.mu
+
+	begun   bool
+	session Session
+	floor   int64 // moved since the last record
+	history []Entry
+	tools   map[string]Tool // by the name the model knows
+	offer   []model.Tooldef
+	callIDs map[string]bool
+	doubt   map[string]bool // calls whose outcome a crash left unknown
+	resumed string          // the turn that this one takes up
+	denied  tally
+}
+
+// ending is how a turn ended, and what the owner and the model read about it.
+// A nil *ending means that the turn goes on.
+type ending struct {
+	reason Reason
+	notice string
+}
+
+func newTurn(a *Agent, l *line, j job, cancel context.CancelCauseFunc) *turn {
+	t := &turn{a: a, line: l, job: j, cancel: cancel, over: make(chan struct{}), callIDs: map[string]bool{}, doubt: map[string]bool{}, denied: tally{}}
+	t.Turn = Turn{ID: j.trigger.Turn, Agent: a.cfg.Name, Session: l.session, Trigger: j.trigger.ID, Reason: Active}
+	t.steerable = j.open == nil
+	if j.open != nil {
+		t.Turn.ID, t.Trigger, t.resumed = newID("t", a.cfg.Now()), j.open.Trigger, j.open.ID
+	}
+	return t
+}
+
+func (t *turn) run(ctx context.Context) {
+	ctx, done := context.WithTimeoutCause(ctx, t.a.cfg.Limits.Wall, errWall)
+	defer done()
+	take := []string{t.job.trigger.ID}
+	if open := t.job.open; open != nil {
+		if !t.takeUp(ctx, open) {
+			return
+		}
+		take = nil
+		for _, tr := range open.Triggers {
+			take = append(take, tr.ID)
+		}
+	}
+	end := t.begin(ctx, take)
+	for end == nil {
+		end = t.step(ctx)
+	}
+	t.finish(ctx, end)
+}
+
+// begin loads the session and puts the turn on disk and on the audit log.
+func (t *turn) begin(ctx context.Context, take []string) *ending {
+	if err := t.load(ctx); err != nil {
+		return t.failed(ctx, "the session could not be read", err)
+	}
+	t.Started = t.a.cfg.Now()
+	step := &Step{Begin: &t.Turn, Take: take, Entries: []Entry{t.clock()}}
+	if t.job.open == nil {
+		step.Entries = append(step.Entries, t.entry(FromOwner, model.Message{Role: model.User, Text: t.job.trigger.Text}))
+	}
+	if err := t.record(ctx, step); err != nil {
+		return t.failed(ctx, "the turn could not be recorded", err)
+	}
+	t.begun = true
+	t.a.mu.Lock()
+	t.steerable = true
+	t.a.mu.Unlock()
+	t.publish(Event{Type: EventTurnStarted})
+	t.publishEntries(step.Entries)
+	if t.a.cfg.Recorder != nil {
+		if err := t.a.cfg.Recorder.Turn(ctx, t.Turn); err != nil {
+			return t.failed(ctx, "the audit log does not take the turn", err)
+		}
+	}
+	if err := t.list(ctx); err != nil {
+		return t.failed(ctx, "the tools could not be listed", err)
+	}
+	return nil
+}
+
+// load reads the session even when the turn was cancelled already: it then
+// begins, to end with a word to the owner.
+func (t *turn) load(ctx context.Context) (err error) {
+	ctx, done := outlive(ctx)
+	defer done()
+	if t.session, err = t.a.cfg.Store.Session(ctx, t.Session); err != nil {
+		return err
+	}
+	t.history, err = t.a.cfg.Store.Entries(ctx, t.Session, t.session.Floor, 0)
+	return err
+}
+
+// step is one round: take in what the owner said meanwhile, ask the model, use
+// the tools it wants.
+func (t *turn) step(ctx context.Context) *ending {
+	if err := t.steer(ctx); err != nil {
+		return t.failed(ctx, "a message could not be recorded", err)
+	}
+	limits := t.a.cfg.Limits
+	if t.Steps >= limits.Steps {
+		return &ending{Limited, fmt.Sprintf("The turn ended after %d steps, the limit for one turn. Any message lets it go on.", t.Steps)}
+	}
+	req, end := t.request()
+	if end != nil {
+		return end
+	}
+	resp, partial, err := t.complete(ctx, req)
+	if err != nil {
+		return t.modelFailed(ctx, partial, err)
+	}
+	t.Steps++
+	t.Usage.Input += resp.Usage.Input
+	t.Usage.Output += resp.Usage.Output
+	t.nameCalls(resp.Calls)
+	if resp.Text != "" || len(resp.Calls) > 0 {
+		m := model.Message{Role: model.Assistant, Text: resp.Text, Calls: resp.Calls}
+		if err := t.append(ctx, t.entry(FromAgent, m)); err != nil {
+			return t.failed(ctx, "the model's answer could not be recorded", err)
+		}
+	}
+	if used := t.Usage.Input + t.Usage.Output; used >= limits.Tokens && (len(resp.Calls) > 0 || t.waits()) {
+		end = &ending{Limited, fmt.Sprintf("The turn ended after %d tokens, the limit for one turn is %d. Any message lets it go on.", used, limits.Tokens)}
+		return t.skip(ctx, resp.Calls, end)
+	}
+	if len(resp.Calls) > 0 {
+		return t.act(ctx, resp.Calls)
+	}
+	if !t.lastWord() {
+		return nil
+	}
+	return &ending{Done, remark(resp)}
+}
+
+// remark is what the owner must know about a last answer.
+func remark(resp model.Response) string {
+	switch {
+	case resp.Stop == model.StopFilter:
+		return "The model's provider withheld the answer, or a part of it."
+	case resp.Stop == model.StopLength:
+		return "The answer was cut off at the model's length limit."
+	case resp.Text == "":
+		return "The model ended its turn without a word."
+	}
+	return ""
+}
+
+// lastWord closes the turn for further messages, unless one waits already.
+func (t *turn) lastWord() bool {
+	t.a.mu.Lock()
+	defer t.a.mu.Unlock()
+	t.steerable = slices.ContainsFunc(t.line.jobs, t.isFor)
+	return !t.steerable
+}
+
+func (t *turn) waits() bool {
+	t.a.mu.Lock()
+	defer t.a.mu.Unlock()
+	return slices.ContainsFunc(t.line.jobs, t.isFor)
+}
+
+func (t *turn) isFor(j job) bool { return j.steers == t.Turn.ID }
+
+// steer takes in the messages that arrived since the last step.
+func (t *turn) steer(ctx context.Context) error {
+	t.a.mu.Lock()
+	var mine []job
+	t.line.jobs = slices.DeleteFunc(t.line.jobs, func(j job) bool {
+		if t.isFor(j) {
+			mine = append(mine, j)
+		}
+		return t.isFor(j)
+	})
+	t.a.mu.Unlock()
+	if len(mine) == 0 {
+		return nil
+	}
+	step := &Step{}
+	for _, j := range mine {
+		step.Take = append(step.Take, j.trigger.ID)
+		step.Entries = append(step.Entries, t.entry(FromOwner, model.Message{Role: model.User, Text: j.trigger.Text}))
+	}
+	if err := t.record(ctx, step); err != nil {
+		t.a.mu.Lock()
+		t.line.jobs = append(mine, t.line.jobs...)
+		t.a.mu.Unlock()
+		return err
+	}
+	t.publishEntries(step.Entries)
+	return nil
+}
+
+// complete asks the model, and again when that can help. partial is what it
+// had said when it failed.
+func (t *turn) complete(ctx context.Context, req model.Request) (resp model.Response, partial string, err error) {
+	wait := t.a.cfg.Backoff
+	for retry := 0; ; retry++ {
+		partial = ""
+		resp, err = t.a.cfg.Model.Complete(ctx, t.origin(), t.a.cfg.ModelPlugin, req, func(d model.Delta) {
+			partial += d.Text
+			t.publish(Event{Type: EventDelta, Text: d.Text})
+		})
+		if err == nil {
+			if resp.Usage == (model.Usage{}) { // a server that does not count
+				resp.Usage = model.Usage{Input: tokensOfRequest(req), Output: tokensOf(model.Message{Text: resp.Text, Calls: resp.Calls})}
+			}
+			return resp, partial, nil
+		}
+		code := protocol.CodeOf(err)
+		if ctx.Err() != nil || retry == maxRetries || code != protocol.Unavailable && code != protocol.Timeout {
+			return resp, partial, err
+		}
+		t.publish(Event{Type: EventError, Code: code, Text: fmt.Sprintf("%v; asking again in %v (%d of %d)", err, wait, retry+1, maxRetries)})
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return resp, partial, context.Cause(ctx)
+		}
+		wait *= 2
+	}
+}
+
+const maxRetries = 2
+
+// modelFailed keeps what the owner already read of the answer and ends the
+// turn.
+func (t *turn) modelFailed(ctx context.Context, partial string, err error) *ending {
+	if partial != "" {
+		m := model.Message{Role: model.Assistant, Text: partial}
+		if recordErr := t.append(ctx, t.entry(FromAgent, m)); recordErr != nil {
+			return t.failed(ctx, "the model's answer could not be recorded", recordErr)
+		}
+	}
+	return t.failed(ctx, "the model did not answer", err)
+}
+
+// failed ends the turn for an error: for the reason its context ended, if it
+// did, else for the error's own.
+func (t *turn) failed(ctx context.Context, what string, err error) *ending {
+	if ctx.Err() != nil {
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errStopped):
+			return &ending{Stopped, "The owner said stop. The turn ended at once."}
+		case errors.Is(cause, errInterrupted):
+			return &ending{Cancelled, "The owner interrupted the turn."}
+		case errors.Is(cause, errClosing):
+			return &ending{Interrupted, ""}
+		case errors.Is(cause, errWall):
+			return &ending{Limited, fmt.Sprintf("The turn ended after %v, the limit for one turn. Any message lets it go on.", t.a.cfg.Limits.Wall)}
+		}
+	}
+	if protocol.CodeOf(err) == protocol.Killed {
+		return &ending{Killed, "The turn was killed: " + sentence(err.Error())}
+	}
+	return &ending{Failed, "The turn ended: " + what + ": " + sentence(err.Error())}
+}
+
+func (t *turn) origin() gate.Origin {
+	return gate.Origin{Agent: t.Agent, Session: t.Session, Turn: t.Turn.ID, Trigger: "message", Labels: t.session.Labels}
+}
+
+// finish puts the end on disk. A turn that the host's own end cut off stays
+// open: the next start takes it up, as after a crash.
+func (t *turn) finish(ctx context.Context, end *ending) {
+	t.a.mu.Lock()
+	t.steerable = false
+	t.a.mu.Unlock()
+	t.Reason, t.Detail, t.Ended = end.reason, end.notice, t.a.cfg.Now()
+	if t.begun && end.reason != Interrupted {
+		step := &Step{End: &t.Turn}
+		if end.notice != "" {
+			step.Entries = []Entry{t.entry(FromHost, model.Message{Role: model.System, Text: end.notice})}
+		}
+		if err := t.record(ctx, step); err != nil {
+			t.a.log.Error("the end of a turn could not be recorded", "turn", t.Turn.ID, "reason", end.reason, "error", err)
+			t.publish(Event{Type: EventError, Code: protocol.Unavailable, Text: "the end of the turn could not be recorded: " + err.Error()})
+		}
+		t.publishEntries(step.Entries)
+	}
+	if t.begun && t.a.cfg.Recorder != nil {
+		keep, done := outlive(ctx)
+		if err := t.a.cfg.Recorder.Turn(keep, t.Turn); err != nil {
+			t.a.log.Error("the audit log did not take the end of a turn", "turn", t.Turn.ID, "error", err)
+		}
+		done()
+	}
+	t.publish(Event{Type: EventTurnFinished, Reason: end.reason, Text: end.notice, Usage: t.Usage, Steps: t.Steps})
+}

@@ -1,0 +1,160 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ambithost/ambit/host/agent"
+	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
+	"github.com/ambithost/ambit/sdk/manifest"
+	"github.com/ambithost/ambit/sdk/model"
+	"github.com/ambithost/ambit/sdk/protocol"
+)
+
+func (h *Host) openAgents(context.Context) error {
+	for name, f := range h.file.Agents {
+		a, err := agent.New(agent.Config{
+			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h},
+			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute},
+			Zone:   h.zone, Logger: h.log,
+		})
+		if err != nil {
+			return err
+		}
+		h.agents[name] = a
+		h.onClose(a.Close)
+	}
+	return nil
+}
+
+// modelFor says which model an agent uses: the one its configuration names,
+// else the installed model plugin when there is just one.
+func (h *Host) modelFor(name string) (plugin, modelName string, ok bool) {
+	plugin, modelName, _ = strings.Cut(h.file.Agents[either(name, DefaultAgent)].Model, "/")
+	if plugin != "" {
+		return plugin, modelName, true
+	}
+	found := h.modelPlugins()
+	if len(found) != 1 {
+		return "", "", false
+	}
+	return found[0], "", true
+}
+
+func (h *Host) modelPlugins() (names []string) {
+	for name, p := range *h.plugins.plugins.Load() {
+		if p.usable() && p.manifest.Is(manifest.Model) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// models answers the agents' model calls. The plugin is looked up at every
+// call, so that one that is installed or configured counts at once.
+type models struct{ *Host }
+
+func (m models) Complete(ctx context.Context, o gate.Origin, _ string, req model.Request, onDelta func(model.Delta)) (model.Response, error) {
+	plugin, name, ok := m.modelFor(o.Agent)
+	if !ok {
+		return model.Response{}, m.noModel(o.Agent)
+	}
+	if req.Model == "" {
+		req.Model = name
+	}
+	return m.effects.Complete(ctx, policy.Entity{Type: "agent", ID: o.Agent}, o, plugin, req, onDelta)
+}
+
+func (m models) noModel(agent string) error {
+	if found := m.modelPlugins(); len(found) > 1 {
+		return protocol.Errorf(protocol.Failed, "agent %s can't choose between the models %s: say which in %s, e.g.\nagents:\n  %s:\n    model: %s",
+			agent, strings.Join(found, ", "), m.path("ambit.yaml"), agent, found[0])
+	}
+	return protocol.Errorf(protocol.Failed, "no language model is installed: run `ambit plugin install openai` (OpenAI, Ollama, llama.cpp, vLLM), or `ambit plugin install rehearsal` to try Ambit without one")
+}
+
+// tools are what the enabled plugins offer and hold a grant for.
+type tools struct{ *Host }
+
+func (t tools) List(_ context.Context, _ string) ([]agent.Tool, error) {
+	all := *t.plugins.plugins.Load()
+	granted := map[string]bool{}
+	for _, g := range t.gate.Grants("") {
+		granted[g.Plugin+" "+g.Capability] = true
+	}
+	var out []agent.Tool
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		p := all[name]
+		if !p.usable() {
+			continue
+		}
+		for _, spec := range p.manifest.Tools {
+			if granted[name+" "+spec.Power()] {
+				out = append(out, agent.Tool{
+					Name: name + "/" + spec.Name, Description: spec.Description, Input: spec.Input,
+					Risk: riskOf(spec.Power()), Idempotent: spec.Idempotent, Labels: spec.Labels,
+				})
+			}
+		}
+	}
+	return out, nil
+}
+
+func (t tools) Call(ctx context.Context, o gate.Origin, tool string, args json.RawMessage) (agent.Result, error) {
+	r, err := t.effects.CallTool(ctx, policy.Entity{Type: "agent", ID: o.Agent}, o, tool, args)
+	return agent.Result{Text: r.Text, IsError: r.IsError, Labels: r.Labels}, err
+}
+
+// turns puts turns on the audit log.
+type turns struct{ *Host }
+
+func (t turns) Turn(ctx context.Context, v agent.Turn) error {
+	r := audit.Record{Kind: audit.Turn, Actor: "agent:" + v.Agent, Agent: v.Agent, Session: v.Session, Turn: v.ID, Status: string(v.Reason), Detail: v.Detail}
+	if !v.Ended.IsZero() {
+		r.Micros = v.Ended.Sub(v.Started).Microseconds()
+	}
+	_, err := t.audit.Append(ctx, r, nil, false)
+	return err
+}
+
+// Deliver brings a message to the owner: into the session's event stream, where
+// every client that watches it shows it.
+func (h *Host) Deliver(ctx context.Context, name, session, text string) error {
+	a, ok := h.agents[name]
+	if !ok {
+		return protocol.Errorf(protocol.NotFound, "no agent %q has a channel to the owner", name)
+	}
+	return a.Notify(ctx, session, text)
+}
+
+// approvalChanged tells the session that caused it that the owner is asked, or
+// that the question ended.
+func (h *Host) approvalChanged(ap gate.Approval) {
+	if a, ok := h.agents[ap.Agent]; ok && ap.State == gate.Waiting {
+		a.Asked(ap.Session, ap.Turn, fmt.Sprint(ap.ID), ap.Capability+" "+ap.Resource)
+	}
+}
+
+func riskOf(power string) capability.Risk {
+	c, ok := capability.Lookup(power)
+	if !ok {
+		return capability.Irreversible
+	}
+	return c.Risk
+}
+
+func either(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

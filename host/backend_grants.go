@@ -1,0 +1,215 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/control"
+	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/protocol"
+)
+
+// Grants returns those in force.
+func (b backend) Grants(_ context.Context, plugin string) ([]control.Grant, error) {
+	out := []control.Grant{}
+	for _, g := range b.gate.Grants(plugin) {
+		out = append(out, grantOf(g))
+	}
+	return out, nil
+}
+
+func grantOf(g gate.Grant) control.Grant {
+	return control.Grant{ID: g.ID, Plugin: g.Plugin, Capability: g.Capability, Risk: riskOf(g.Capability), Scope: g.Scope, Created: g.Created, Expires: g.Expires}
+}
+
+// Grant makes a grant, with the manifest's own scope if none is given.
+func (b backend) Grant(ctx context.Context, req control.GrantRequest) (*control.Grant, error) {
+	b.touch()
+	g := gate.Grant{Plugin: req.Plugin, Capability: req.Capability, Expires: req.Expires}
+	if req.Scope != nil {
+		g.Scope = *req.Scope
+	} else if p, ok := b.plugins.lookup(req.Plugin); ok {
+		g.Scope = p.scopes[req.Capability]
+	}
+	made, err := b.gate.Grant(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	out := grantOf(made[0])
+	return &out, nil
+}
+
+// Revoke ends grants.
+func (b backend) Revoke(ctx context.Context, req control.RevokeRequest) (*control.Revocation, error) {
+	b.touch()
+	start := time.Now()
+	rev, err := b.gate.Revoke(ctx, owner, req.Plugin, req.Capability)
+	out := &control.Revocation{Cancelled: len(rev.Cancelled), Micros: time.Since(start).Microseconds()}
+	for _, g := range rev.Ended {
+		out.Grants = append(out.Grants, grantOf(g))
+	}
+	return out, err
+}
+
+func (b backend) approval(a gate.Approval) control.Approval {
+	states := map[gate.State]control.ApprovalState{gate.Waiting: control.Pending, gate.Approved: control.Approved, gate.Declined: control.Refused, gate.Expired: control.Expired}
+	return control.Approval{
+		ID: strconv.FormatInt(a.ID, 10), State: states[a.State], Actor: a.Actor, Plugin: a.Plugin, Tool: a.Tool, Capability: a.Capability,
+		Risk: a.Risk, Resource: a.Resource, Args: a.Args, Digest: a.Digest, Reasons: a.Reasons, Session: a.Session, Turn: a.Turn,
+		Labels: a.Labels, Created: a.Created, Expires: a.Expires,
+	}
+}
+
+// Approvals returns what waits; with all also what ended in the last day.
+func (b backend) Approvals(ctx context.Context, all bool) ([]control.Approval, error) {
+	out := []control.Approval{}
+	if !all {
+		for _, a := range b.gate.Approvals() {
+			out = append(out, b.approval(a))
+		}
+		return out, nil
+	}
+	list, err := b.state.Approvals(ctx, 1000)
+	if err != nil {
+		return nil, err
+	}
+	day := time.Now().Add(-24 * time.Hour)
+	for _, a := range list {
+		if a.Created.After(day) {
+			out = append(out, b.approval(a))
+		}
+	}
+	return out, nil
+}
+
+// Approval returns one, waiting or ended.
+func (b backend) Approval(ctx context.Context, id string) (*control.Approval, error) {
+	n, err := approvalID(id)
+	if err != nil {
+		return nil, err
+	}
+	list, err := b.state.Approvals(ctx, 1000)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if a.ID == n {
+			out := b.approval(a)
+			out.Said = b.said(ctx, a)
+			return &out, nil
+		}
+	}
+	return nil, protocol.Errorf(protocol.NotFound, "there is no approval %s (ambit approvals list)", id)
+}
+
+// said finds the owner's words that began the turn.
+func (b backend) said(ctx context.Context, a gate.Approval) string {
+	if a.Turn == "" {
+		return ""
+	}
+	text, err := b.state.TurnText(ctx, a.Turn)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// AnswerApproval answers a waiting approval.
+func (b backend) AnswerApproval(ctx context.Context, id string, ans control.AnswerRequest) (*control.Approval, error) {
+	b.touch()
+	n, err := approvalID(id)
+	if err != nil {
+		return nil, err
+	}
+	a, err := b.gate.Answer(ctx, n, ans.Digest, ans.Approve, ans.Note)
+	if err != nil {
+		return nil, err
+	}
+	out := b.approval(a)
+	return &out, nil
+}
+
+func approvalID(id string) (int64, error) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return 0, protocol.Errorf(protocol.Invalid, "approval %q: want its number (ambit approvals list)", id)
+	}
+	return n, nil
+}
+
+// PolicyStatus says what is in force.
+func (b backend) PolicyStatus(context.Context) (*control.PolicyStatus, error) {
+	s := b.policy.Status()
+	out := &control.PolicyStatus{Revision: s.Revision, Loaded: s.LoadedAt, Folder: b.path("policy"), Error: s.LastError}
+	counts := map[string]int{}
+	order := []string{}
+	for _, f := range s.Files {
+		name, _, _ := strings.Cut(f, "/")
+		if name == "lib" {
+			name = "base"
+		}
+		if counts[name] == 0 {
+			order = append(order, name)
+		}
+		counts[name]++
+	}
+	for _, name := range order {
+		out.Layers = append(out.Layers, control.Layer{Name: name, Files: counts[name]})
+	}
+	return out, nil
+}
+
+// CheckPolicy says whether a folder could be put in force.
+func (b backend) CheckPolicy(ctx context.Context, req control.PolicyCheckRequest) (*control.PolicyReport, error) {
+	folder := either(req.Folder, b.path("policy"))
+	layer := policy.Layer{Name: "owner", Dir: folder}
+	problems, err := policy.Check(ctx, layer)
+	if err != nil {
+		return nil, err
+	}
+	out := &control.PolicyReport{OK: len(problems) == 0, Folder: folder}
+	for _, p := range problems {
+		text := p.Message
+		if p.Advice != "" {
+			text += "; " + p.Advice
+		}
+		out.Problems = append(out.Problems, control.PolicyProblem{File: p.File, Line: p.Line, Message: text})
+	}
+	if !out.OK {
+		return out, nil
+	}
+	trial, err := policy.Open(ctx, policy.Config{Layers: []policy.Layer{layer}})
+	if err != nil {
+		return nil, err
+	}
+	st := trial.Status()
+	out.Revision = st.Revision
+	for _, f := range st.Files {
+		if strings.HasPrefix(f, "owner/") {
+			out.Files++
+		}
+	}
+	return out, trial.Close()
+}
+
+// EvalPolicy decides a made-up request.
+func (b backend) EvalPolicy(ctx context.Context, req policy.Request) (*policy.Decision, error) {
+	d, err := b.policy.Decide(ctx, &req)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.Unavailable, "policy can't answer: %v", err)
+	}
+	return &d, nil
+}
+
+func (h *Host) recordSecret(ctx context.Context, what, name string) error {
+	r := audit.Record{Kind: audit.Secret, Actor: "owner", Resource: name, Detail: what}
+	if _, err := h.audit.Append(ctx, r, nil, true); err != nil {
+		return fmt.Errorf("secret %s was %s, but that can't be recorded: %w", name, what, err)
+	}
+	return nil
+}

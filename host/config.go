@@ -1,0 +1,99 @@
+package host
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ambithost/ambit/sdk/manifest"
+)
+
+// Config is what a host is opened with.
+type Config struct {
+	Home    string       // AMBIT_HOME: all state; made when missing
+	Version string       // of this binary, for people
+	Logger  hclog.Logger // nil: silent
+	// CellBinary is the executable that runs `cell`; empty: this one.
+	CellBinary string
+}
+
+// File is ambit.yaml in the home. A missing file is the zero File; an unknown
+// key is refused.
+type File struct {
+	// Zone is the owner's time zone (IANA); empty: the machine's.
+	Zone string `yaml:"zone"`
+	// ApprovalMinutes is how long an approval waits; 0: 10.
+	ApprovalMinutes int `yaml:"approval_minutes"`
+	// Agents by name; without any there is one called main.
+	Agents map[string]AgentFile `yaml:"agents"`
+}
+
+// AgentFile configures one agent.
+type AgentFile struct {
+	// Model is "plugin" or "plugin/model"; empty: the installed model plugin,
+	// when there is just one.
+	Model string `yaml:"model"`
+	// Instructions are added to the system prompt.
+	Instructions string `yaml:"instructions"`
+	Steps        int    `yaml:"steps"`   // model calls in one turn; 0: the default
+	Tokens       int    `yaml:"tokens"`  // of one turn, in and out; 0: the default
+	Minutes      int    `yaml:"minutes"` // of one turn; 0: the default
+}
+
+// DefaultAgent is the agent of a home that configures none.
+const DefaultAgent = "main"
+
+const maxFile = 1 << 20
+
+// readFile reads ambit.yaml and checks it.
+func readFile(home string) (File, error) {
+	f := File{}
+	path := filepath.Join(home, "ambit.yaml")
+	b, err := os.ReadFile(path) //nolint:gosec // the owner's own home
+	if errors.Is(err, os.ErrNotExist) {
+		b, err = nil, nil
+	}
+	if err != nil {
+		return f, err
+	}
+	if len(b) > maxFile {
+		return f, fmt.Errorf("%s has %d bytes, the limit is %d", path, len(b), maxFile)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+		return f, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(f.Agents) == 0 {
+		f.Agents = map[string]AgentFile{DefaultAgent: {}}
+	}
+	for name, a := range f.Agents {
+		if err := manifest.CheckName(name); err != nil {
+			return f, fmt.Errorf("%s: agent %q: want a lower-case letter, then letters, digits or dashes", path, name)
+		}
+		if a.Steps < 0 || a.Tokens < 0 || a.Minutes < 0 {
+			return f, fmt.Errorf("%s: agent %q: limits can't be negative", path, name)
+		}
+	}
+	if _, err := f.location(); err != nil {
+		return f, fmt.Errorf("%s: zone: %w", path, err)
+	}
+	if f.ApprovalMinutes < 0 {
+		return f, fmt.Errorf("%s: approval_minutes can't be negative", path)
+	}
+	return f, nil
+}
+
+func (f File) location() (*time.Location, error) {
+	if f.Zone == "" {
+		return time.Local, nil
+	}
+	return time.LoadLocation(f.Zone)
+}

@@ -1,0 +1,48 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
+)
+
+// Approval is a question to the owner: may this exact effect happen, once.
+type Approval struct {
+	ID         string          `json:"id"` // short, for typing
+	State      ApprovalState   `json:"state"`
+	Actor      string          `json:"actor"` // "agent:main", "plugin:web"
+	Plugin     string          `json:"plugin"`
+	Tool       string          `json:"tool,omitempty"` // plugin/tool
+	Capability string          `json:"capability"`
+	Risk       capability.Risk `json:"risk"`
+	Resource   string          `json:"resource,omitempty"` // for people
+	Args       json.RawMessage `json:"args,omitempty"`     // the exact request
+	Digest     string          `json:"digest"`             // of Args; the approval holds for this and nothing else
+	Reasons    []policy.Reason `json:"reasons,omitempty"`  // why policy asks
+	Session    string          `json:"session,omitempty"`
+	Turn       string          `json:"turn,omitempty"`
+	Labels     []string        `json:"labels,omitempty"` // of the session
+	Said       string          `json:"said,omitempty"`   // the owner's words that began the turn
+	Created    time.Time       `json:"created"`
+	Expires    time.Time       `json:"expires"`
+}
+
+// ApprovalState is how far a question got.
+type ApprovalState string
+
+const (
+	Pending  ApprovalState = "pending"
+	Approved ApprovalState = "approved"
+	Refused  ApprovalState = "declined"
+	Expired  ApprovalState = "expired"
+)
+
+// AnswerRequest answers an approval.
+type AnswerRequest struct {
+	Approve bool `json:"approve"`
+	// Digest, if set, must be the approval's: the answer is to what was shown.
+	Digest string `json:"digest,omitempty"`
+	Note   string `json:"note,omitempty"` // told to the agent with a refusal
+}

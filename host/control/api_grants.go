@@ -1,0 +1,42 @@
+package control
+
+import (
+	"time"
+
+	"github.com/ambithost/ambit/sdk/capability"
+)
+
+// Grant is the owner's consent: plugin, capability, scope, perhaps an end.
+type Grant struct {
+	ID         string           `json:"id"`
+	Plugin     string           `json:"plugin"`
+	Capability string           `json:"capability"`
+	Risk       capability.Risk  `json:"risk"`
+	Scope      capability.Scope `json:"scope,omitzero"`
+	Created    time.Time        `json:"created"`
+	Expires    time.Time        `json:"expires,omitzero"` // zero: does not expire
+}
+
+// GrantRequest makes a grant, or replaces the one the plugin has for this
+// capability.
+type GrantRequest struct {
+	Plugin     string `json:"plugin"`
+	Capability string `json:"capability"`
+	// Scope narrows what the manifest requires; nil takes the requirement's.
+	Scope   *capability.Scope `json:"scope,omitempty"`
+	Expires time.Time         `json:"expires,omitzero"`
+}
+
+// RevokeRequest ends one grant, or with an empty Capability all of a plugin's.
+type RevokeRequest struct {
+	Plugin     string `json:"plugin"`
+	Capability string `json:"capability,omitempty"`
+}
+
+// Revocation is what a revoke did. When it is returned no new effect of these
+// grants starts.
+type Revocation struct {
+	Grants    []Grant `json:"grants"`
+	Cancelled int     `json:"cancelled"` // effects that were in flight
+	Micros    int64   `json:"micros"`
+}

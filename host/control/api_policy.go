@@ -1,0 +1,49 @@
+package control
+
+import (
+	"time"
+
+	"github.com/ambithost/ambit/host/policy"
+)
+
+// PolicyStatus is the policy set in force.
+type PolicyStatus struct {
+	Revision string    `json:"revision"` // 12 hex digits
+	Layers   []Layer   `json:"layers"`   // outermost last
+	Loaded   time.Time `json:"loaded"`
+	Folder   string    `json:"folder"`          // where the owner's files lie
+	Error    string    `json:"error,omitempty"` // why the files in Folder are not in force
+}
+
+// Layer is a part of the policy set.
+type Layer struct {
+	Name  string `json:"name"` // "base", "owner"
+	Files int    `json:"files"`
+}
+
+// PolicyCheckRequest asks whether a folder of policies could be put in force.
+type PolicyCheckRequest struct {
+	Folder string `json:"folder,omitempty"` // absolute; empty: the owner's
+}
+
+// PolicyReport is the result of a check.
+type PolicyReport struct {
+	OK       bool            `json:"ok"`
+	Folder   string          `json:"folder"`
+	Files    int             `json:"files"`
+	Revision string          `json:"revision,omitempty"` // it would have, if OK
+	Problems []PolicyProblem `json:"problems,omitempty"`
+}
+
+// PolicyProblem is one thing wrong with a policy file.
+type PolicyProblem struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
+}
+
+// PolicyRequest is an AuthZEN evaluation request, as policies see it.
+type PolicyRequest = policy.Request
+
+// Decision is what policy says about a [PolicyRequest].
+type Decision = policy.Decision

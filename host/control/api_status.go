@@ -1,0 +1,66 @@
+package control
+
+import "time"
+
+// Status is one look at a running host.
+type Status struct {
+	Version     string        `json:"version"` // of the host's binary
+	Home        string        `json:"home"`
+	PID         int           `json:"pid"`
+	Started     time.Time     `json:"started"`
+	Halted      []Halt        `json:"halted,omitempty"` // the latch; empty when nothing is halted
+	Policy      PolicyStatus  `json:"policy"`
+	Audit       AuditStatus   `json:"audit"`
+	Agents      []AgentStatus `json:"agents,omitempty"`
+	Plugins     PluginCounts  `json:"plugins"`
+	Waiting     []Approval    `json:"waiting,omitempty"` // approvals nobody answered yet
+	Confinement Confinement   `json:"confinement"`
+	// Notices are what the owner should know and do something about: an
+	// unknown outcome after a crash, a policy file that was not taken.
+	Notices []Notice `json:"notices,omitempty"`
+}
+
+// Halt is one entry of the latch.
+type Halt struct {
+	Target string    `json:"target"` // "all", "agent:NAME" or "plugin:NAME"
+	Since  time.Time `json:"since"`
+	By     string    `json:"by,omitempty"` // "owner", "plugin:NAME", "host"
+	Reason string    `json:"reason,omitempty"`
+}
+
+// AgentStatus is what one agent did lately.
+type AgentStatus struct {
+	Name        string    `json:"name"`
+	Model       string    `json:"model,omitempty"`        // plugin, or plugin and model
+	LastTurn    time.Time `json:"last_turn,omitzero"`     // its end; zero if there was none
+	LastTrigger string    `json:"last_trigger,omitempty"` // "message", "call", …
+	TurnsToday  int       `json:"turns_today"`
+	Busy        bool      `json:"busy"`
+}
+
+// PluginCounts counts installed plugins. Running ones have a live cell.
+type PluginCounts struct {
+	Installed int `json:"installed"`
+	Running   int `json:"running"`
+	Disabled  int `json:"disabled"`
+}
+
+// AuditStatus is the state of the audit log.
+type AuditStatus struct {
+	Entries  int64     `json:"entries"`
+	Verified time.Time `json:"verified,omitzero"` // last successful verification
+	Error    string    `json:"error,omitempty"`   // why effects are stopped, if they are
+}
+
+// Confinement says how cells are held on this machine.
+type Confinement struct {
+	Level    string   `json:"level"`              // "confined", "partial", "process"
+	Measures []string `json:"measures,omitempty"` // in force, e.g. "seccomp", "landlock 7"
+	Missing  []string `json:"missing,omitempty"`  // not to be had here, with the reason
+}
+
+// Notice is one line for the owner and what to do about it.
+type Notice struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}

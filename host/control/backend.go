@@ -1,0 +1,149 @@
+package control
+
+import (
+	"context"
+
+	"github.com/ambithost/ambit/host/policy"
+)
+
+// Backend is what the API serves. Duties of an implementation:
+//
+//  1. Methods are safe for concurrent use.
+//  2. Errors carry a protocol.Code ([*Error], *protocol.Error, *gate.Denial);
+//     one without a code is reported as a defect.
+//  3. What changes state is recorded in the audit log before the method
+//     returns, and goes on to its end when ctx does not: the server detaches
+//     it from the client, so ctx ends only at shutdown.
+//  4. Returned values belong to the caller.
+type Backend interface {
+	StatusReader
+	PluginReader
+	PluginInstaller
+	PluginEditor
+	Granter
+	Approver
+	PolicyReader
+	AuditReader
+	AuditVerifier
+	SecretKeeper
+	Switch
+	Chatter
+	Caller
+}
+
+// StatusReader looks at the whole host.
+type StatusReader interface {
+	Status(ctx context.Context) (*Status, error)
+}
+
+// PluginReader looks at installed plugins.
+type PluginReader interface {
+	// Plugins returns all, by name.
+	Plugins(ctx context.Context) ([]Plugin, error)
+	// Plugin fails with not_found for an unknown name.
+	Plugin(ctx context.Context, name string) (*PluginDetail, error)
+}
+
+// PluginInstaller installs in two steps, so that what the owner consents to is
+// what gets installed.
+type PluginInstaller interface {
+	// PreviewInstall checks the plugin as far as can be done without running
+	// it, keeps a copy, and says what it asks for.
+	PreviewInstall(ctx context.Context, req PreviewRequest) (*Preview, error)
+	// Install installs the copy kept for that preview and makes the grants.
+	// A digest that is not the preview's is invalid, a preview that was
+	// forgotten not_found. Nothing is installed when any grant is refused.
+	Install(ctx context.Context, req InstallRequest) (*PluginDetail, error)
+}
+
+// PluginEditor changes installed plugins. All three end the plugin's cell.
+type PluginEditor interface {
+	// RemovePlugin revokes its grants and deletes its module. What it stored
+	// (kv) is deleted too.
+	RemovePlugin(ctx context.Context, name string) error
+	SetPluginEnabled(ctx context.Context, name string, enabled bool) (*PluginDetail, error)
+	// SetPluginConfig replaces the configuration; it is checked against the
+	// plugin's schema first.
+	SetPluginConfig(ctx context.Context, name string, config map[string]string) (*PluginDetail, error)
+}
+
+// Granter makes and ends grants.
+type Granter interface {
+	// Grants returns those in force, of one plugin or with "" of all.
+	Grants(ctx context.Context, plugin string) ([]Grant, error)
+	Grant(ctx context.Context, req GrantRequest) (*Grant, error)
+	// Revoke returns when no new effect of the grants can start. Revoking
+	// what is not granted is not_found.
+	Revoke(ctx context.Context, req RevokeRequest) (*Revocation, error)
+}
+
+// Approver asks the owner.
+type Approver interface {
+	// Approvals returns the pending ones, oldest first; with all also those
+	// of the last day that were answered or expired.
+	Approvals(ctx context.Context, all bool) ([]Approval, error)
+	Approval(ctx context.Context, id string) (*Approval, error)
+	// AnswerApproval answers a pending one; one no longer pending is invalid.
+	AnswerApproval(ctx context.Context, id string, ans AnswerRequest) (*Approval, error)
+}
+
+// PolicyReader looks at policy. Nothing here changes what is in force.
+type PolicyReader interface {
+	PolicyStatus(ctx context.Context) (*PolicyStatus, error)
+	// CheckPolicy reports a folder that can't be put in force as OK false.
+	CheckPolicy(ctx context.Context, req PolicyCheckRequest) (*PolicyReport, error)
+	// EvalPolicy decides a made-up request; nothing is done or recorded.
+	EvalPolicy(ctx context.Context, req policy.Request) (*policy.Decision, error)
+}
+
+// AuditReader reads the log.
+type AuditReader interface {
+	AuditEntries(ctx context.Context, q AuditQuery) (*AuditPage, error)
+	AuditEntry(ctx context.Context, index int64) (*AuditDetail, error)
+	// FollowAudit emits the matching entries from q.From (or the last q.Last)
+	// and then new ones until ctx ends, when it returns nil, or emit fails,
+	// when it returns that error. emit may block while the client is slow:
+	// it must not be called by the log's writer or under a lock.
+	FollowAudit(ctx context.Context, q AuditQuery, emit func(AuditEntry) error) error
+}
+
+// AuditVerifier proves the log.
+type AuditVerifier interface {
+	VerifyAudit(ctx context.Context, req VerifyRequest) (*Verification, error)
+	// AuditCheckpoint signs the log as it is now.
+	AuditCheckpoint(ctx context.Context) (*Checkpoint, error)
+}
+
+// SecretKeeper stores secrets. Values never come out through the API.
+type SecretKeeper interface {
+	Secrets(ctx context.Context) ([]Secret, error)
+	SetSecret(ctx context.Context, name string, value []byte) error
+	RemoveSecret(ctx context.Context, name string) error
+}
+
+// Switch is the kill switch. Target is "all", "agent:NAME" or "plugin:NAME".
+type Switch interface {
+	// Kill sets the latch, ends every cell of the target, and returns when
+	// they are dead.
+	Kill(ctx context.Context, target, reason string) (*KillReport, error)
+	// Resume clears the latch for exactly that target.
+	Resume(ctx context.Context, target string) (*ResumeReport, error)
+}
+
+// Chatter talks with an agent.
+type Chatter interface {
+	// Chat runs one turn and emits what happens. The turn belongs to the
+	// host: it goes on when the client leaves, and ctx ends only at shutdown.
+	// emit never blocks; it fails once the client is gone, which the turn
+	// may ignore. An error returned before anything was emitted becomes the
+	// answer, a later one a [ChatError] event.
+	Chat(ctx context.Context, req ChatRequest, emit func(ChatEvent) error) error
+	// Interrupt ends the turn of that session, if one runs.
+	Interrupt(ctx context.Context, session string) (*Interruption, error)
+	Sessions(ctx context.Context) ([]Session, error)
+}
+
+// Caller calls a tool as the owner.
+type Caller interface {
+	Call(ctx context.Context, req CallRequest) (*CallResult, error)
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package effects
+
+const openNonblock = 0

@@ -1,0 +1,307 @@
+package effects
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
+	"github.com/ambithost/ambit/sdk/manifest"
+	"github.com/ambithost/ambit/sdk/protocol"
+)
+
+const (
+	maxToolArgs   = 1 << 20
+	maxResultText = 1 << 20
+)
+
+// ToolResult is what a tool answered: text fit for a model, and the labels of
+// what is in it.
+type ToolResult struct {
+	Text    string
+	IsError bool
+	Labels  []string // sorted
+	Effect  string   // id in the audit log
+}
+
+// CallTool calls a tool ("plugin/tool") for an actor, through the gate, under
+// the grant of the plugin that provides it. Arguments are checked against the
+// manifest's schema before the gate sees them, and the plugin gets exactly
+// what the gate saw.
+func (e *Effects) CallTool(ctx context.Context, actor policy.Entity, origin gate.Origin, tool string, args json.RawMessage) (ToolResult, error) {
+	return e.callTool(ctx, actor, origin, tool, args, 0)
+}
+
+func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate.Origin, tool string, args json.RawMessage, depth int) (ToolResult, error) {
+	if depth > e.cfg.Limits.Depth {
+		return ToolResult{}, protocol.Errorf(protocol.Limit, "plugins call each other more than %d deep", e.cfg.Limits.Depth)
+	}
+	plugin, spec, err := e.tool(tool)
+	if err != nil {
+		return ToolResult{}, err
+	}
+	exact, values, err := e.toolArgs(spec, args)
+	if err != nil {
+		return ToolResult{}, protocol.Errorf(protocol.CodeOf(err), "arguments of %s: %v", tool, err)
+	}
+	attrs, err := toolAttributes(spec, tool, values)
+	if err != nil {
+		return ToolResult{}, protocol.Errorf(protocol.CodeOf(err), "arguments of %s: %v", tool, err)
+	}
+	record, err := encode(map[string]any{"tool": tool, "args": json.RawMessage(exact)})
+	if err != nil {
+		return ToolResult{}, err
+	}
+	var result ToolResult
+	err = e.cfg.Gate.Do(ctx, gate.Effect{
+		Capability: spec.Power(), Actor: actor, Plugin: plugin, Resource: tool, Attributes: attrs, Args: record, Origin: origin,
+		Perform: func(ctx context.Context, f *gate.Flight) error {
+			inner := origin
+			inner.Tool, inner.Parent = tool, f.ID()
+			call := e.nested(Caller{Plugin: plugin, Origin: inner}, depth)
+			defer call.Close()
+			out, err := e.invokeTool(ctx, call, spec.Name, exact)
+			if err != nil {
+				return err
+			}
+			result = out
+			result.Labels, result.Effect = call.labelled(spec.Labels), f.ID()
+			return nil
+		},
+	})
+	return result, err
+}
+
+// tool finds a tool by its full name.
+func (e *Effects) tool(full string) (string, *manifest.ToolSpec, error) {
+	plugin, name, ok := strings.Cut(full, "/")
+	if !ok || manifest.CheckName(plugin) != nil {
+		return "", nil, protocol.Errorf(protocol.Invalid, "tool %q: want plugin/tool", oneLine(full, 120))
+	}
+	m, ok := e.cfg.Plugins.Manifest(plugin)
+	if !ok {
+		return "", nil, protocol.Errorf(protocol.NotFound, "no plugin %q is installed and enabled", plugin)
+	}
+	spec, ok := m.Tool(name)
+	if !ok {
+		return "", nil, protocol.Errorf(protocol.NotFound, "plugin %s has no tool %q", plugin, oneLine(name, 80))
+	}
+	return plugin, spec, nil
+}
+
+// toolArgs checks arguments and returns them in one exact form: what policy
+// judges, the record binds and the plugin gets are the same bytes.
+func (e *Effects) toolArgs(spec *manifest.ToolSpec, args json.RawMessage) ([]byte, map[string]any, error) {
+	if len(bytes.TrimSpace(args)) == 0 {
+		args = json.RawMessage("{}")
+	}
+	if err := checkJSON(args, maxToolArgs, maxDepth); err != nil {
+		return nil, nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(args))
+	d.UseNumber()
+	var values map[string]any
+	if err := d.Decode(&values); err != nil || values == nil {
+		return nil, nil, protocol.Errorf(protocol.Invalid, "want a JSON object")
+	}
+	sch, err := e.schemas.get(spec.Input)
+	if err != nil {
+		return nil, nil, protocol.Errorf(protocol.Invalid, "the tool's own schema is wrong: %s", oneLine(err.Error(), 300))
+	}
+	if err := validate(sch, values); err != nil {
+		return nil, nil, err
+	}
+	exact, err := encode(values)
+	return exact, values, err
+}
+
+// toolAttributes takes from the arguments what the vocabulary says about the
+// tool's power, in the vocabulary's types. A key that differs from an
+// attribute only in case is refused: policy would not see it and a plugin
+// might.
+func toolAttributes(spec *manifest.ToolSpec, tool string, values map[string]any) (capability.Attributes, error) {
+	if spec.Power() == "tool.call" {
+		return capability.Attributes{"tool": tool}, nil
+	}
+	c, ok := capability.Lookup(spec.Power())
+	if !ok {
+		return nil, protocol.Errorf(protocol.Invalid, "the manifest names a power %q that is not in the vocabulary", spec.Capability)
+	}
+	attrs := capability.Attributes{}
+	for _, a := range c.Attributes {
+		for key := range values {
+			if key != a.Name && fold(key) == fold(a.Name) {
+				return nil, protocol.Errorf(protocol.Invalid, "%q: write %q", oneLine(key, 80), a.Name)
+			}
+		}
+		v, present := values[a.Name]
+		if !present {
+			if a.Required {
+				return nil, protocol.Errorf(protocol.Invalid, "%q is missing", a.Name)
+			}
+			continue
+		}
+		typed, ok := attribute(a.Type, v)
+		if !ok {
+			return nil, protocol.Errorf(protocol.Invalid, "%q: want a value of type %s", a.Name, a.Type)
+		}
+		attrs[a.Name] = typed
+	}
+	return attrs, nil
+}
+
+// attribute converts a JSON value to an attribute's type. An integer must be
+// written as one: readers differ about 1e2 and 100.0.
+func attribute(typ string, v any) (any, bool) {
+	switch typ {
+	case "string":
+		s, ok := v.(string)
+		return s, ok
+	case "boolean":
+		b, ok := v.(bool)
+		return b, ok
+	case "integer":
+		n, ok := v.(json.Number)
+		if !ok {
+			return nil, false
+		}
+		i, err := n.Int64()
+		return i, err == nil
+	case "strings":
+		list, ok := v.([]any)
+		if !ok {
+			return nil, false
+		}
+		out := make([]string, len(list))
+		for i, x := range list {
+			if out[i], ok = x.(string); !ok {
+				return nil, false
+			}
+		}
+		return out, true
+	}
+	return nil, false
+}
+
+// invokeTool runs the export "call" in the shapes of mcp.run servlets.
+func (e *Effects) invokeTool(ctx context.Context, call *Call, name string, args []byte) (ToolResult, error) {
+	if e.cfg.Cells == nil {
+		return ToolResult{}, protocol.Errorf(protocol.Unavailable, "this host runs no plugins")
+	}
+	input, err := encode(map[string]any{
+		"method": "tools/call", "params": map[string]any{"name": name, "arguments": json.RawMessage(args)},
+	})
+	if err != nil {
+		return ToolResult{}, err
+	}
+	// Output pieces of a tool have no reader yet; the result holds all.
+	out, err := e.cfg.Cells.Invoke(ctx, call.caller.Plugin, protocol.ExportCall, input, call.caller.Origin.Agent, call.Do, func([]byte) {})
+	if err != nil {
+		return ToolResult{}, err
+	}
+	return parseToolResult(call.caller.Plugin, out)
+}
+
+// parseToolResult reads a tool's answer leniently in form, as the plugins of
+// other hosts add fields of their own, and strictly in size.
+func parseToolResult(plugin string, out []byte) (ToolResult, error) {
+	if err := checkJSON(out, protocol.MaxOutput, 64); err != nil {
+		return ToolResult{}, protocol.Errorf(protocol.Failed, "%s answered with what is no tool result: %v", plugin, err)
+	}
+	var r struct {
+		Content []struct {
+			Type string  `json:"type"`
+			Text *string `json:"text"`
+		} `json:"content"`
+		IsError *bool `json:"isError"`
+	}
+	if err := json.Unmarshal(out, &r); err != nil {
+		return ToolResult{}, protocol.Errorf(protocol.Failed, "%s answered with what is no tool result", plugin)
+	}
+	var text strings.Builder
+	cut := false
+	for i, c := range r.Content {
+		part := "[content of type " + oneLine(c.Type, 40) + " left out]"
+		if c.Type == "text" && c.Text != nil {
+			part = clean(*c.Text)
+		}
+		if i > 0 {
+			text.WriteByte('\n')
+		}
+		room := max(0, maxResultText-text.Len())
+		part, cut = cutText(part, room)
+		text.WriteString(part)
+		if cut {
+			text.WriteString("\n[cut: the result was longer than 1 MiB]")
+			break
+		}
+	}
+	return ToolResult{Text: text.String(), IsError: r.IsError != nil && *r.IsError}, nil
+}
+
+// toolCall performs tool.call for a plugin: its own grant first, then the
+// power of the tool under the grant of the plugin that provides it.
+func (c *Call) toolCall(ctx context.Context, args []byte) ([]byte, error) {
+	var a struct {
+		Tool string          `json:"tool"`
+		Args json.RawMessage `json:"args"`
+	}
+	if err := decode("tool.call", args, &a); err != nil {
+		return nil, err
+	}
+	if _, _, err := c.e.tool(a.Tool); err != nil {
+		return nil, err
+	}
+	var result ToolResult
+	err := c.gated(ctx, "tool.call", a.Tool, capability.Attributes{"tool": a.Tool}, args, func(ctx context.Context, f *gate.Flight) error {
+		origin := c.origin()
+		origin.Parent = f.ID()
+		var err error
+		result, err = c.e.callTool(ctx, c.actor(), origin, a.Tool, a.Args, c.depth+1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.label(result.Labels)
+	return encode(struct {
+		Text    string `json:"text"`
+		IsError bool   `json:"is_error"`
+	}{result.Text, result.IsError})
+}
+
+// label notes what kinds of information have reached this call: they are in
+// its result too, whatever its own manifest says.
+func (c *Call) label(labels []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range labels {
+		c.labels[l] = true
+	}
+}
+
+// origin is where the call's next effect comes from: with the labels of what
+// has reached the call since it began.
+func (c *Call) origin() gate.Origin {
+	o := c.caller.Origin
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.labels) > 0 {
+		o.Labels = slices.Concat(o.Labels, slices.Collect(maps.Keys(c.labels)))
+		slices.Sort(o.Labels)
+		o.Labels = slices.Compact(o.Labels)
+	}
+	return o
+}
+
+func (c *Call) labelled(own []string) []string {
+	c.label(own)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.labels))
+}

@@ -1,0 +1,240 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
+	"github.com/ambithost/ambit/sdk/protocol"
+)
+
+// State of an approval.
+type State string
+
+const (
+	Waiting  State = "waiting"
+	Approved State = "approved"
+	Declined State = "declined"
+	Expired  State = "expired" // nobody answered, or who asked is gone
+)
+
+// Approval is one exact request that waits for the owner. Approving it lets
+// that one effect happen, once; a request that differs in a byte has another
+// digest and asks again.
+type Approval struct {
+	ID         int64                 `json:"id"`
+	State      State                 `json:"state"`
+	Digest     string                `json:"digest"` // SHA-256, hex, of the exact request
+	Created    time.Time             `json:"created"`
+	Expires    time.Time             `json:"expires"`
+	Actor      string                `json:"actor"`
+	Agent      string                `json:"agent,omitempty"`
+	Session    string                `json:"session,omitempty"`
+	Turn       string                `json:"turn,omitempty"`
+	Tool       string                `json:"tool,omitempty"`   // plugin/tool on whose behalf
+	Labels     []string              `json:"labels,omitempty"` // of the session
+	Plugin     string                `json:"plugin"`
+	Capability string                `json:"capability"`
+	Risk       capability.Risk       `json:"risk"`
+	Resource   string                `json:"resource"`
+	Attributes capability.Attributes `json:"attributes"`
+	Args       json.RawMessage       `json:"args,omitempty"` // as requested; cut when very long
+	Reasons    []policy.Reason       `json:"reasons,omitempty"`
+	Answer     string                `json:"answer,omitempty"` // the owner's word of reason
+	Answered   time.Time             `json:"answered,omitzero"`
+}
+
+// ApprovalStore keeps the record of approvals. Waiting ones don't survive a
+// restart: who asked is gone, so ExpireApprovals ends them at start.
+type ApprovalStore interface {
+	AddApproval(context.Context, *Approval) error // sets ID
+	EndApproval(context.Context, Approval) error
+	ExpireApprovals(ctx context.Context, now time.Time) error
+}
+
+type pending struct {
+	approval Approval
+	answer   chan Approval // buffered: the answer never waits for the asker
+}
+
+// approve asks the owner and waits. Nil means: this exact request, now, once.
+func (g *Gate) approve(f *Flight, d policy.Decision) error {
+	p, err := g.ask(f, d)
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(p.approval.Expires.Sub(g.cfg.Now()))
+	defer timer.Stop()
+	var answer Approval
+	select {
+	case answer = <-p.answer:
+	case <-timer.C:
+		answer = g.expire(f.ctx, p)
+	case <-f.ctx.Done():
+		answer = g.expire(f.ctx, p)
+	}
+	if cause := f.cancelled(); cause != nil {
+		return cause
+	}
+	switch {
+	case answer.State == Approved && answer.Digest == f.effect.digest():
+		return nil
+	case answer.State == Approved:
+		return f.effect.deny(protocol.Declined, "approval", "the request changed after it was approved", "")
+	case answer.State == Declined:
+		return f.effect.deny(protocol.Declined, "approval", "the owner declined"+because(answer.Answer), "")
+	}
+	return f.effect.deny(protocol.Declined, "approval", "the owner did not answer in time", "ask again when the owner is there")
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+func (g *Gate) ask(f *Flight, d policy.Decision) (*pending, error) {
+	e, now := f.effect, g.cfg.Now()
+	p := &pending{answer: make(chan Approval, 1), approval: Approval{
+		State: Waiting, Digest: e.digest(), Created: now, Expires: now.Add(g.cfg.ApprovalTTL),
+		Actor: actorName(e.Actor), Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn,
+		Tool: e.Origin.Tool, Labels: e.Origin.Labels, Plugin: e.Plugin,
+		Capability: e.Capability, Risk: e.Risk, Resource: e.Resource, Attributes: e.Attributes,
+		Args: e.payload(), Reasons: d.Reasons,
+	}}
+	if err := g.cfg.Store.AddApproval(f.ctx, &p.approval); err != nil {
+		return nil, e.deny(protocol.Unavailable, "approval", "the owner can't be asked: "+err.Error(), "ambit status")
+	}
+	f.record.Approval = fmt.Sprint(p.approval.ID)
+	g.mu.Lock()
+	g.approvals[p.approval.ID] = p
+	g.mu.Unlock()
+	g.cfg.Notify(p.approval)
+	return p, nil
+}
+
+// expire ends an approval that nobody waits for any more. If an answer came in
+// the same moment, that answer counts.
+func (g *Gate) expire(ctx context.Context, p *pending) Approval {
+	if !g.take(p.approval.ID) {
+		return <-p.answer
+	}
+	a := p.approval
+	a.State, a.Answered = Expired, g.cfg.Now()
+	if err := g.cfg.Store.EndApproval(context.WithoutCancel(ctx), a); err != nil {
+		g.log.Error("an expired approval can't be stored", "approval", a.ID, "error", err)
+	}
+	g.cfg.Notify(a)
+	return a
+}
+
+// take removes an approval from those that wait; only one caller succeeds.
+func (g *Gate) take(id int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.approvals[id]
+	delete(g.approvals, id)
+	return ok
+}
+
+// Answer is the owner's answer to a waiting approval. digest, if not empty,
+// must be that of the request the owner was shown. The answer is on disk
+// before the effect goes on; if it can't be, the effect is declined.
+func (g *Gate) Answer(ctx context.Context, id int64, digest string, approved bool, reason string) (Approval, error) {
+	g.mu.Lock()
+	p, ok := g.approvals[id]
+	g.mu.Unlock()
+	if !ok {
+		return Approval{}, protocol.Errorf(protocol.NotFound, "approval %d does not wait for an answer: it was answered, it expired, or who asked is gone (ambit approvals list)", id)
+	}
+	a := p.approval
+	if digest != "" && digest != a.Digest {
+		return a, protocol.Errorf(protocol.Invalid, "approval %d is for another request than the one shown; look again: ambit approvals show %d", id, id)
+	}
+	if !g.take(id) {
+		return a, protocol.Errorf(protocol.NotFound, "approval %d was just answered or expired", id)
+	}
+	a.State, a.Answered, a.Answer = Declined, g.cfg.Now(), reason
+	kind := audit.Decline
+	if approved {
+		a.State, kind = Approved, audit.Approve
+	}
+	if !a.Answered.Before(a.Expires) {
+		a.State = Expired
+	}
+	err := g.recordAnswer(ctx, a, kind)
+	if err != nil {
+		a.State, a.Answer = Declined, "the answer could not be recorded"
+	}
+	p.answer <- a
+	g.cfg.Notify(a)
+	return a, err
+}
+
+func (g *Gate) recordAnswer(ctx context.Context, a Approval, kind audit.Kind) error {
+	ctx = context.WithoutCancel(ctx)
+	r := audit.Record{Kind: kind, Time: a.Answered, Actor: "owner", Plugin: a.Plugin, Capability: a.Capability, Resource: a.Resource, Agent: a.Agent, Session: a.Session, Approval: fmt.Sprint(a.ID)}
+	_, logErr := g.cfg.Audit.Append(ctx, r, []byte(a.Digest), true)
+	if err := errors.Join(logErr, g.cfg.Store.EndApproval(ctx, a)); err != nil {
+		return fmt.Errorf("approval %d: the answer can't be recorded, so it is declined: %w", a.ID, err)
+	}
+	return nil
+}
+
+// Approvals lists what waits for the owner, oldest first.
+func (g *Gate) Approvals() []Approval {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := make([]Approval, 0, len(g.approvals))
+	for _, p := range g.approvals {
+		out = append(out, p.approval)
+	}
+	slices.SortFunc(out, func(a, b Approval) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// digest identifies the exact request: who, with whose grant, what, on what,
+// with which arguments and facts.
+func (e *Effect) digest() string {
+	attrs, err := json.Marshal(e.Attributes) // maps are written in key order
+	if err != nil {
+		attrs = []byte(err.Error())
+	}
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(actorName(e.Actor)), []byte(e.Plugin), []byte(e.Capability), []byte(e.Risk), []byte(e.Resource), []byte(e.Origin.Agent), []byte(e.Origin.Session), attrs, e.Args} {
+		fmt.Fprintf(h, "%d:", len(part))
+		h.Write(part)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// maxPayload is how much of a request's arguments audit and approvals keep.
+const maxPayload = 64 << 10
+
+// payload is what the audit keeps apart and the owner is shown: the arguments,
+// or for very long ones their size and hash.
+func (e *Effect) payload() []byte {
+	if len(e.Args) <= maxPayload {
+		return e.Args
+	}
+	sum := sha256.Sum256(e.Args)
+	return payloadOf(map[string]any{"bytes": len(e.Args), "sha256": hex.EncodeToString(sum[:]), "begins": string(e.Args[:1024])})
+}
+
+func payloadOf(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return b
+}

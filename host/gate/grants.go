@@ -1,0 +1,228 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
+	"github.com/ambithost/ambit/sdk/protocol"
+)
+
+// Grant is the owner's consent that a plugin may use a capability within a
+// scope. The zero Grant is not live.
+type Grant struct {
+	ID         string           `json:"id"`
+	Plugin     string           `json:"plugin"`
+	Capability string           `json:"capability"`
+	Scope      capability.Scope `json:"scope"`
+	Created    time.Time        `json:"created"`
+	Expires    time.Time        `json:"expires,omitzero"` // zero: never
+	Revoked    time.Time        `json:"revoked,omitzero"` // zero: not
+}
+
+// GrantStore keeps grants.
+type GrantStore interface {
+	LoadGrants(context.Context) ([]Grant, error) // those not revoked
+	// SaveGrants adds, all or none; each ends those that its plugin holds for
+	// the same capability.
+	SaveGrants(context.Context, []Grant) error
+	EndGrants(ctx context.Context, ids []string, at time.Time) error
+}
+
+// key is how a grant is found: the cost of an effect does not grow with the
+// number of plugins.
+type key struct{ plugin, capability string }
+
+func (gr *Grant) key() key { return key{gr.Plugin, gr.Capability} }
+
+func (gr *Grant) live(now time.Time) bool {
+	return gr != nil && !gr.Created.IsZero() && gr.Revoked.IsZero() && (gr.Expires.IsZero() || now.Before(gr.Expires))
+}
+
+func (gr *Grant) forPolicy() *policy.Grant {
+	return &policy.Grant{ID: gr.ID, Scope: gr.Scope, Expires: gr.Expires}
+}
+
+// covering finds a live grant whose scope covers the effect. g.mu is held.
+func (g *Gate) covering(e *Effect) (*Grant, error) {
+	now, why := g.cfg.Now(), "it holds no grant for it"
+	for _, gr := range g.grants[key{e.Plugin, e.Capability}] {
+		if !gr.live(now) {
+			why = "its grant has expired"
+			continue
+		}
+		ok, reason := e.power.Covers(gr.Scope, e.Attributes)
+		if ok {
+			return gr, nil
+		}
+		why = "its grant does not cover this: " + reason
+	}
+	return nil, e.denyGrant(why)
+}
+
+// Grant records the owner's consent: durable, audited, in force when it
+// returns. The plugin's manifest must ask for each capability. A grant replaces
+// the one that the plugin holds for the same capability, whose effects in
+// flight are cancelled. The grants get their ids here.
+func (g *Gate) Grant(ctx context.Context, grants ...Grant) ([]Grant, error) {
+	now := g.cfg.Now()
+	seen := map[key]bool{}
+	for i := range grants {
+		gr := &grants[i]
+		if seen[gr.key()] {
+			return nil, protocol.Errorf(protocol.Invalid, "grant: %s %s is given twice", gr.Plugin, gr.Capability)
+		}
+		seen[gr.key()] = true
+		if err := g.checkGrant(gr, now); err != nil {
+			return nil, err
+		}
+		gr.ID, gr.Created, gr.Revoked = g.newID("g"), now, time.Time{}
+	}
+	for _, gr := range grants {
+		r := audit.Record{Kind: audit.GrantK, Time: now, Actor: "owner", Plugin: gr.Plugin, Capability: gr.Capability, Grant: gr.ID}
+		if _, err := g.cfg.Audit.Append(ctx, r, payloadOf(gr), true); err != nil {
+			return nil, fmt.Errorf("grant: the audit log can't be written, nothing is granted: %w", err)
+		}
+	}
+	if err := g.cfg.Store.SaveGrants(ctx, grants); err != nil {
+		return nil, fmt.Errorf("grant: %w", err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, gr := range grants {
+		for _, old := range g.grants[gr.key()] {
+			old.Revoked = now
+		}
+		g.grants[gr.key()] = []*Grant{&gr}
+	}
+	cause := protocol.Errorf(protocol.Revoked, "its grant was replaced while it was used")
+	g.cancelFlights(cause, func(f *Flight) bool { return f.grant != nil && !f.grant.Revoked.IsZero() })
+	return grants, nil
+}
+
+func (g *Gate) checkGrant(gr *Grant, now time.Time) error {
+	c, ok := capability.Lookup(gr.Capability)
+	if !ok {
+		return protocol.Errorf(protocol.Invalid, "grant: %q is not a capability (ambit plugin show %s lists what it asks for)", gr.Capability, gr.Plugin)
+	}
+	_, asks, ok := g.cfg.Plugins.Holder(gr.Plugin)
+	if !ok {
+		return protocol.Errorf(protocol.NotFound, "grant: no plugin %q is installed and enabled (ambit plugin list)", gr.Plugin)
+	}
+	if _, ok := asks[gr.Capability]; !ok {
+		return protocol.Errorf(protocol.Invalid, "grant: %s does not ask for %s in its manifest, so a grant would do nothing (ambit plugin show %s)", gr.Plugin, gr.Capability, gr.Plugin)
+	}
+	if err := c.CheckScope(gr.Scope); err != nil {
+		return protocol.Errorf(protocol.Invalid, "grant: %s %s: %v", gr.Plugin, gr.Capability, err)
+	}
+	if !gr.Expires.IsZero() && !gr.Expires.After(now) {
+		return protocol.Errorf(protocol.Invalid, "grant: it would have expired already (%s)", gr.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// Grants lists the live grants, of one plugin or of all (""), by plugin and
+// capability.
+func (g *Gate) Grants(plugin string) []Grant {
+	now := g.cfg.Now()
+	out := []Grant{}
+	g.mu.Lock()
+	for _, list := range g.grants {
+		for _, gr := range list {
+			if gr.live(now) && (plugin == "" || plugin == gr.Plugin) {
+				out = append(out, *gr)
+			}
+		}
+	}
+	g.mu.Unlock()
+	slices.SortFunc(out, func(a, b Grant) int {
+		return strings.Compare(a.Plugin+"\x00"+a.Capability+"\x00"+a.ID, b.Plugin+"\x00"+b.Capability+"\x00"+b.ID)
+	})
+	return out
+}
+
+// Revocation says what a revoke did.
+type Revocation struct {
+	Ended     []Grant  `json:"ended"`
+	Cancelled []CutOff `json:"cancelled"`
+}
+
+// CutOff is an effect that was in flight and was cancelled.
+type CutOff struct {
+	ID         string `json:"id"`
+	Capability string `json:"capability"`
+	Resource   string `json:"resource,omitempty"`
+	Status     string `json:"status"` // "cancelled", or "unknown" for a write that had begun
+}
+
+// Revoke ends all grants of a plugin, or those of one capability. They are
+// dead and their effects cancelled before anything is written; an error means
+// that the revocation holds now but may not survive a restart.
+func (g *Gate) Revoke(ctx context.Context, actor policy.Entity, plugin, capability string) (Revocation, error) {
+	now := g.cfg.Now()
+	rev := Revocation{Ended: []Grant{}}
+	cause := protocol.Errorf(protocol.Revoked, "%s was revoked from %s while it was used", either(capability, "everything"), plugin)
+	g.mu.Lock()
+	for k, list := range g.grants {
+		if k.plugin != plugin || capability != "" && k.capability != capability {
+			continue
+		}
+		for _, gr := range list {
+			gr.Revoked = now
+			rev.Ended = append(rev.Ended, *gr)
+		}
+		delete(g.grants, k)
+	}
+	rev.Cancelled = g.cancelFlights(cause, func(f *Flight) bool { return f.grant != nil && !f.grant.Revoked.IsZero() })
+	g.mu.Unlock()
+	if len(rev.Ended) == 0 {
+		return rev, protocol.Errorf(protocol.NotFound, "revoke: %s holds no grant for %s", plugin, either(capability, "anything"))
+	}
+	return rev, g.recordRevocation(ctx, actor, rev.Ended, now)
+}
+
+// recordRevocation writes state and log at the same time: each costs a sync.
+func (g *Gate) recordRevocation(ctx context.Context, actor policy.Entity, ended []Grant, now time.Time) error {
+	ctx = context.WithoutCancel(ctx)
+	ids := make([]string, len(ended))
+	for i, gr := range ended {
+		ids[i] = gr.ID
+	}
+	stored := make(chan error, 1)
+	go func() { stored <- g.cfg.Store.EndGrants(ctx, ids, now) }()
+	var errs []error
+	for i, gr := range ended {
+		r := audit.Record{Kind: audit.Revoke, Time: now, Actor: actorName(actor), Plugin: gr.Plugin, Capability: gr.Capability, Grant: gr.ID}
+		_, err := g.cfg.Audit.Append(ctx, r, nil, i == len(ended)-1)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(append(errs, <-stored)...); err != nil {
+		return fmt.Errorf("revoke: in force now, but it may not survive a restart: %w", err)
+	}
+	return nil
+}
+
+// cancelFlights ends the flights that match. g.mu is held.
+func (g *Gate) cancelFlights(cause error, match func(*Flight) bool) []CutOff {
+	cut := []CutOff{}
+	for f := range g.flights {
+		if match(f) {
+			f.cancel(cause)
+			cut = append(cut, CutOff{ID: f.id, Capability: f.effect.Capability, Resource: f.effect.Resource, Status: f.cutOff()})
+		}
+	}
+	return cut
+}
+
+func either(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,175 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+
+	"github.com/ambithost/ambit/sdk/capability"
+)
+
+// set is one compiled set of policies. It is immutable.
+type set struct {
+	revision string
+	files    []string
+	layered  bool // whether it holds rules that are not ours
+	compiler *ast.Compiler
+	queries  ast.QueryCompiler
+	query    ast.Body
+	store    storage.Store // empty; OPA wants one
+	limit    time.Duration // of one evaluation
+}
+
+// entrypoint is what a decision evaluates.
+const entrypoint = "decision = data.ambit.base.decision"
+
+// read gathers the files of the base and of the layers.
+func read(base fs.FS, layers []Layer) ([]source, []Problem) {
+	files, err := readBase(base)
+	if err != nil {
+		return nil, []Problem{{File: "base", Message: err.Error()}}
+	}
+	var problems []Problem
+	for _, l := range layers {
+		if l.Name != ownerLayer && l.Name != orgLayer {
+			problems = append(problems, Problem{File: l.Dir, Message: fmt.Sprintf("layer %q is neither owner nor org", l.Name)})
+			continue
+		}
+		more, bad := readLayer(l)
+		files, problems = append(files, more...), append(problems, bad...)
+	}
+	return files, problems
+}
+
+// compile makes a set of what was read, tests left aside.
+func compile(files []source) (*set, []Problem) {
+	files = slices.DeleteFunc(slices.Clone(files), source.isTest)
+	modules, problems := parse(files, true)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	c := compiler()
+	if c.Compile(modules); c.Failed() {
+		return nil, compileProblems(c.Errors, paths(files))
+	}
+	s := &set{revision: revision(files), compiler: c, queries: c.QueryCompiler(), store: inmem.New(), limit: baseDeadline}
+	query, err := s.queries.Compile(ast.MustParseBody(entrypoint))
+	if err != nil {
+		return nil, compileProblems(err, paths(files))
+	}
+	s.query = query
+	for _, f := range files {
+		s.layered = s.layered || f.layer != ""
+		s.files = append(s.files, f.path)
+	}
+	if s.layered {
+		s.limit = deadline
+	}
+	return s, nil
+}
+
+func compiler() *ast.Compiler {
+	return ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
+}
+
+func paths(files []source) func(string) string {
+	return func(module string) string {
+		for _, f := range files {
+			if f.module() == module {
+				return f.path
+			}
+		}
+		return module
+	}
+}
+
+// parse parses the files, refuses what a layer may not do, and adds the modules
+// that the engine writes itself. With tagged, the rules of layers say where
+// they stand.
+func parse(files []source, tagged bool) (map[string]*ast.Module, []Problem) {
+	modules := map[string]*ast.Module{"vocabulary": vocabulary()}
+	var problems []Problem
+	spoken := map[string]map[string]bool{} // kind → packages
+	options := ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()}
+	for _, f := range files {
+		m, err := ast.ParseModuleWithOpts(f.module(), f.text, options)
+		if err != nil {
+			problems = append(problems, compileProblems(err, paths(files))...)
+			continue
+		}
+		if m == nil || m.Package == nil {
+			continue // nothing but comments
+		}
+		if f.layer != "" {
+			bad := narrows(m, f.layer, f.isTest())
+			for i := range bad {
+				bad[i].File = f.path
+			}
+			problems = append(problems, bad...)
+		}
+		if f.layer != "" && tagged && len(problems) == 0 {
+			for kind := range tag(m, f.name) {
+				if spoken[kind] == nil {
+					spoken[kind] = map[string]bool{}
+				}
+				spoken[kind][m.Package.Path.String()] = true
+			}
+		}
+		modules[f.module()] = m
+	}
+	modules["layers"] = layersModule(spoken)
+	return modules, problems
+}
+
+// layersModule collects what the layers say, under data.ambit.layers.
+func layersModule(spoken map[string]map[string]bool) *ast.Module {
+	var b strings.Builder
+	b.WriteString("package ambit.layers\n")
+	if len(spoken) == 0 {
+		b.WriteString("have_a_word if input.facts == null\n") // never, and the rule index knows it
+	}
+	for _, kind := range kinds {
+		if len(spoken[kind]) == 0 {
+			fmt.Fprintf(&b, "%s := set()\n", kind)
+		} else {
+			fmt.Fprintf(&b, "have_a_word if count(%s) > 0\n", kind)
+		}
+		for _, pkg := range slices.Sorted(maps.Keys(spoken[kind])) {
+			fmt.Fprintf(&b, "%s contains said if some said in %s.%s%s\n", kind, pkg, said, kind)
+		}
+	}
+	return ast.MustParseModuleWithOpts(b.String(), ast.ParserOptions{RegoVersion: ast.RegoV1})
+}
+
+// vocabulary is data.ambit.vocabulary.capabilities, for the library and for
+// owners: by name the risk and, by key, how a scope is matched.
+func vocabulary() *ast.Module {
+	all := map[string]any{}
+	for _, c := range capability.All() {
+		keys := map[string]any{}
+		for _, k := range c.Scope {
+			fallback := k.Default
+			if fallback == nil {
+				fallback = []string{}
+			}
+			keys[k.Name] = map[string]any{"attribute": k.Attribute, "match": string(k.Match), "default": fallback}
+		}
+		all[c.Name] = map[string]any{"risk": string(c.Risk), "domain": c.Domain, "scope": keys}
+	}
+	m := ast.MustParseModuleWithOpts("package ambit.vocabulary\ncapabilities := {}", ast.ParserOptions{RegoVersion: ast.RegoV1})
+	m.Rules[0].Head.Value = ast.NewTerm(ast.MustInterfaceToValue(all))
+	return m
+}
+
+// transaction opens one on the empty store.
+func (s *set) transaction(ctx context.Context) (storage.Transaction, error) {
+	return s.store.NewTransaction(ctx)
+}

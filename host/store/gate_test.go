@@ -1,0 +1,148 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/sdk/capability"
+)
+
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	g := gate.Grant{ID: "g1", Plugin: "p", Capability: "http.request", Created: now, Expires: now.Add(time.Hour),
+		Scope: capability.Scope{Allow: map[string][]string{"hosts": {"a"}}, Max: map[string]int64{"max_x": 3}}}
+	if err := s.SaveGrants(ctx, []gate.Grant{g}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.LoadGrants(ctx)
+	if err != nil || len(got) != 1 || !got[0].Expires.Equal(g.Expires) || got[0].Scope.Max["max_x"] != 3 || got[0].Scope.Allow["hosts"][0] != "a" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	next := g
+	next.ID, next.Expires = "g2", time.Time{}
+	other := gate.Grant{ID: "g1", Plugin: "q", Capability: "kv.read", Created: now} // the id is taken
+	if err := s.SaveGrants(ctx, []gate.Grant{next, other}); err == nil {
+		t.Fatal("a duplicate id was stored")
+	}
+	if got, _ = s.LoadGrants(ctx); len(got) != 1 || got[0].ID != "g1" {
+		t.Fatalf("half of a failed save is there: %+v", got)
+	}
+	if err := s.SaveGrants(ctx, []gate.Grant{next}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = s.LoadGrants(ctx); len(got) != 1 || got[0].ID != "g2" || !got[0].Expires.IsZero() {
+		t.Fatalf("the new grant did not replace the old: %+v", got)
+	}
+	if err := s.EndGrants(ctx, []string{"g2"}, now); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = s.LoadGrants(ctx); len(got) != 0 {
+		t.Fatalf("revoked grants came back: %+v", got)
+	}
+}
+
+func TestLatch(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	first := gate.Halt{Target: "all", Since: time.Now(), By: "owner", Reason: "first"}
+	second := gate.Halt{Target: "all", Since: first.Since.Add(time.Second), By: "plugin:dog", Reason: "second"}
+	for _, h := range []gate.Halt{first, second} {
+		if err := s.SetLatch(ctx, h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.ClearLatch(ctx, []gate.Halt{first}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.LoadLatch(ctx)
+	if err != nil || len(got) != 1 || got[0].Reason != "second" || got[0].By != "plugin:dog" {
+		t.Fatalf("an old resume cleared a newer kill: %+v, %v", got, err)
+	}
+	if err := s.ClearLatch(ctx, got); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = s.LoadLatch(ctx); len(got) != 0 {
+		t.Fatalf("still %+v", got)
+	}
+}
+
+func TestApprovals(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	a := gate.Approval{State: gate.Waiting, Digest: "d", Created: time.Now(), Expires: time.Now(), Capability: "card.charge", Attributes: capability.Attributes{"amount": int64(5)}}
+	b := a
+	for _, x := range []*gate.Approval{&a, &b} {
+		if err := s.AddApproval(ctx, x); err != nil || x.ID == 0 {
+			t.Fatal(x.ID, err)
+		}
+	}
+	a.State, a.Answer, a.Answered = gate.Declined, "no", time.Now()
+	if err := s.EndApproval(ctx, a); err != nil {
+		t.Fatal(err)
+	}
+	a.State = gate.Approved // too late
+	if err := s.EndApproval(ctx, a); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ExpireApprovals(ctx, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Approvals(ctx, 10)
+	if err != nil || len(got) != 2 || got[0].State != gate.Expired || got[1].State != gate.Declined || got[1].Answer != "no" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+}
+
+func TestPayloads(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	p := s.Payloads()
+	for i := range uint64(3) {
+		if err := p.PutPayload(ctx, i, []byte("salt"), []byte("text")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, data, ok, err := p.Payload(ctx, 1); err != nil || !ok || string(data) != "text" {
+		t.Errorf("%q %v %v", data, ok, err)
+	}
+	if err := p.Erase(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, ok, _ := p.Payload(ctx, 1); ok {
+		t.Error("an erased payload is there")
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, _, ok, _ := p.Payload(ctx, 2); !ok {
+		t.Error("the last payload was lost by Close")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	s, ctx := open(t), t.Context()
+	want := Setting{Enabled: true, Config: map[string]string{"a": "b"}}
+	if err := s.SetSetting(ctx, "p", want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Settings(ctx)
+	if err != nil || !got["p"].Enabled || got["p"].Config["a"] != "b" {
+		t.Errorf("%+v %v", got, err)
+	}
+	if v, err := s.Value(ctx, "k"); v != "" || err != nil {
+		t.Error(v, err)
+	}
+	if err := s.SetValue(ctx, "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := s.Value(ctx, "k"); v != "v" {
+		t.Error(v)
+	}
+}

@@ -1,0 +1,218 @@
+package plugins_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ambithost/ambit/host/cell"
+	"github.com/ambithost/ambit/plugins"
+	"github.com/ambithost/ambit/sdk"
+	"github.com/ambithost/ambit/sdk/manifest"
+	"github.com/ambithost/ambit/sdk/plugintest"
+)
+
+// TestMain lets this test's own executable be the runner of its Wasm cells.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "cell" {
+		os.Exit(cell.Main(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+// inCell is a plugin in a real cell.
+type inCell struct{ *cell.Cell }
+
+// Call implements plugintest.Plugin.
+func (c inCell) Call(ctx context.Context, export string, input []byte, effect func(context.Context, string, []byte) ([]byte, error), emit func([]byte)) ([]byte, error) {
+	return c.Cell.Call(ctx, cell.Call{Export: export, Input: input, Effect: effect, Emit: emit})
+}
+
+// specOf unpacks a first-party plugin as an installation would.
+func specOf(t testing.TB, dir, name string) (cell.Spec, *manifest.Manifest) {
+	t.Helper()
+	b, err := plugins.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := manifest.Parse(b.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := filepath.Join(dir, name, b.File)
+	if err := os.MkdirAll(filepath.Dir(module), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(module, b.Module, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(b.Module)
+	return cell.Spec{
+		Plugin: name, Digest: "sha256:" + hex.EncodeToString(sum[:]), Runtime: m.Runtime, Module: module,
+		Cache: filepath.Join(dir, name, "cache"), MemoryMB: m.Limits.MemoryMB, Timeout: time.Minute,
+	}, m
+}
+
+func newDriver(t testing.TB, dir string) *cell.Driver {
+	t.Helper()
+	d, err := cell.NewDriver(cell.Config{RunDir: filepath.Join(dir, "run")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func start(t testing.TB, d *cell.Driver, s cell.Spec) *cell.Cell {
+	t.Helper()
+	c, err := d.Start(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Kill)
+	return c
+}
+
+// TestConformance holds each first-party plugin, as it is built and in a cell
+// as it will run, to the duties of package plugintest.
+func TestConformance(t *testing.T) {
+	if len(plugins.List()) == 0 {
+		t.Skip(plugins.ErrNotBuilt)
+	}
+	for _, b := range plugins.List() {
+		t.Run(b.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			spec, m := specOf(t, dir, b.Name)
+			spec.Config = settings(b.Name)
+			driver := newDriver(t, dir)
+			if _, err := driver.Inspect(t.Context(), spec); err != nil {
+				t.Fatal(err)
+			}
+			plugintest.Run(t, plugintest.Config{
+				Manifest: m,
+				Open:     func(t *testing.T) plugintest.Plugin { return inCell{start(t, driver, spec)} },
+				Effect:   func() plugintest.Effect { return world(b.Name).Effect },
+				Args:     arguments(b.Name),
+			})
+		})
+	}
+}
+
+// settings is the configuration a plugin needs to work at all.
+func settings(name string) map[string]string {
+	if name == "openai" {
+		return map[string]string{"base_url": "https://models.example/v1", "model": "test"}
+	}
+	return nil
+}
+
+// arguments are what the suite cannot guess from a schema.
+func arguments(name string) map[string]string {
+	switch name {
+	case "code":
+		return map[string]string{"run": `{"language": "starlark", "code": "print('a')\nresult = 6 * 7"}`}
+	case "playbank":
+		return map[string]string{"charge": `{"amount": 100, "currency": "USD", "merchant": "A shop"}`, "ledger": `{"card": "play"}`}
+	}
+	return nil
+}
+
+// world is where a plugin finds what it works with.
+func world(name string) *plugintest.World {
+	w := new(plugintest.World)
+	switch name {
+	case "notes":
+		w.SetFile("notes/sample.md", []byte("A sample.\n"))
+	case "openai":
+		w.HTTP = chatCompletions
+	}
+	return w
+}
+
+// chatCompletions answers as an OpenAI-compatible server does.
+func chatCompletions(r plugintest.HTTPRequest) plugintest.HTTPResponse {
+	var req struct {
+		Stream bool `json:"stream"`
+	}
+	if err := json.Unmarshal(r.Body, &req); err != nil || !strings.HasSuffix(r.URL, "/chat/completions") {
+		return plugintest.HTTPResponse{Status: 400, Body: []byte(`{"error":{"message":"bad request"}}`)}
+	}
+	if !req.Stream {
+		return plugintest.HTTPResponse{Header: sdk.Header{"Content-Type": {"application/json"}}, Body: []byte(
+			`{"id":"1","object":"chat.completion","model":"test","choices":[{"index":0,"message":{"role":"assistant","content":"Hello there."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}}`)}
+	}
+	var b strings.Builder
+	for _, piece := range []string{`{"role":"assistant","content":""}`, `{"content":"Hello"}`, `{"content":" there."}`} {
+		fmt.Fprintf(&b, "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"test\",\"choices\":[{\"index\":0,\"delta\":%s,\"finish_reason\":null}]}\n\n", piece)
+	}
+	b.WriteString("data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"test\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n")
+	b.WriteString("data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"test\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":12}}\n\ndata: [DONE]\n\n")
+	return plugintest.HTTPResponse{Header: sdk.Header{"Content-Type": {"text/event-stream"}}, Body: []byte(b.String())}
+}
+
+// BenchmarkLoad measures each plugin from nothing to its first answer: cached,
+// as it starts from day to day, and cold, as an installation does, which
+// compiles a Wasm module first.
+func BenchmarkLoad(b *testing.B) {
+	for _, bundle := range plugins.List() {
+		dir := b.TempDir()
+		spec, _ := specOf(b, dir, bundle.Name)
+		driver := newDriver(b, dir)
+		b.Run(bundle.Name+"/cold", func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				fresh := spec
+				fresh.Cache = filepath.Join(dir, "cold", strconv.Itoa(i))
+				inspect(b, driver, fresh)
+				first(b, driver, fresh)
+			}
+			b.ReportMetric(float64(len(module(b, spec)))/1e6, "MB")
+		})
+		b.Run(bundle.Name+"/cached", func(b *testing.B) {
+			inspect(b, driver, spec)
+			for b.Loop() {
+				first(b, driver, spec)
+			}
+		})
+	}
+}
+
+func inspect(b *testing.B, d *cell.Driver, s cell.Spec) {
+	b.Helper()
+	if _, err := d.Inspect(b.Context(), s); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// first starts a cell and takes one answer from it.
+func first(b *testing.B, d *cell.Driver, s cell.Spec) {
+	b.Helper()
+	c, err := d.Start(b.Context(), s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Kill()
+	if _, err := c.Call(b.Context(), cell.Call{Export: "describe", Input: []byte("{}")}); err != nil {
+		b.Log(err) // a model without tools has nothing to describe
+	}
+}
+
+func module(b *testing.B, s cell.Spec) []byte {
+	b.Helper()
+	text, err := os.ReadFile(s.Module)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return text
+}

@@ -1,0 +1,210 @@
+// Package registry holds what is installed: the modules and manifests on disk,
+// and the lock file that pins each by digest. Start at [Open].
+//
+// Guarantees: what runs is what the lock says, to the byte, or nothing; a
+// change of the lock is atomic; nothing in a plugin runs because it was
+// installed (there are no install hooks).
+package registry
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ambithost/ambit/sdk/manifest"
+)
+
+// Entry pins one installed plugin.
+type Entry struct {
+	Name           string           `json:"name"`
+	Version        string           `json:"version"`
+	Runtime        manifest.Runtime `json:"runtime"`
+	Digest         string           `json:"digest"`          // "sha256:…" of the module
+	ManifestDigest string           `json:"manifest_digest"` // "sha256:…" of plugin.yaml
+	Size           int64            `json:"size"`            // of the module, bytes
+	Source         string           `json:"source"`
+	Signed         bool             `json:"signed"`
+	Installed      time.Time        `json:"installed"`
+}
+
+// ErrNotInstalled is returned for a name that the lock does not hold.
+var ErrNotInstalled = errors.New("registry: not installed")
+
+// Store is the folder of installed plugins and its lock file.
+type Store struct {
+	dir  string // plugins/<name>/<hex digest>/{plugin.yaml,module}
+	lock string
+
+	mu      sync.Mutex
+	entries map[string]Entry
+}
+
+type lockFile struct {
+	Format  int     `json:"lock"`
+	Plugins []Entry `json:"plugins"`
+}
+
+// Open reads the lock file; a missing one is an empty store.
+func Open(dir, lock string) (*Store, error) {
+	s := &Store{dir: dir, lock: lock, entries: map[string]Entry{}}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	b, err := os.ReadFile(lock) //nolint:gosec // the owner's own home
+	if errors.Is(err, os.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	var f lockFile
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil || f.Format != 1 {
+		return nil, fmt.Errorf("registry: %s is damaged or from a newer Ambit: lock %d, %w", lock, f.Format, err)
+	}
+	for _, e := range f.Plugins {
+		if err := manifest.CheckName(e.Name); err != nil {
+			return nil, fmt.Errorf("registry: %s: %w", lock, err)
+		}
+		if _, err := digestHex(e.Digest); err != nil {
+			return nil, fmt.Errorf("registry: %s: %s: %w", lock, e.Name, err)
+		}
+		s.entries[e.Name] = e
+	}
+	return s, nil
+}
+
+// List returns what is installed, by name.
+func (s *Store) List() []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list()
+}
+
+func (s *Store) list() []Entry {
+	out := make([]Entry, 0, len(s.entries))
+	for _, e := range s.entries {
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Lookup finds an installed plugin.
+func (s *Store) Lookup(name string) (Entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.entries[name]
+	return e, ok
+}
+
+// Manifest reads and checks the manifest of an installed plugin against the
+// lock.
+func (s *Store) Manifest(name string) (*manifest.Manifest, error) {
+	e, ok := s.Lookup(name)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrNotInstalled, name)
+	}
+	text, err := readCapped(filepath.Join(s.folder(e), "plugin.yaml"), manifest.MaxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %s: %w", name, err)
+	}
+	if Digest(text) != e.ManifestDigest {
+		return nil, fmt.Errorf("registry: the manifest of %s was changed after install; it will not run (reinstall it)", name)
+	}
+	return manifest.Parse(text)
+}
+
+// Verify checks the module of an installed plugin against the lock. Whoever
+// runs the module checks the bytes it runs again.
+func (s *Store) Verify(name string) error {
+	e, ok := s.Lookup(name)
+	if !ok {
+		return fmt.Errorf("%w: %s", ErrNotInstalled, name)
+	}
+	b, err := readCapped(s.Module(e), MaxModule)
+	if err != nil {
+		return fmt.Errorf("registry: %s: %w", name, err)
+	}
+	if Digest(b) != e.Digest {
+		return fmt.Errorf("registry: the module of %s was changed after install; it will not run (reinstall it)", name)
+	}
+	return nil
+}
+
+// Module is the path of an installed module.
+func (s *Store) Module(e Entry) string { return filepath.Join(s.folder(e), "module") }
+
+func (s *Store) folder(e Entry) string {
+	hexed, err := digestHex(e.Digest)
+	if err != nil {
+		hexed = "invalid" // entries are checked when they enter the store
+	}
+	return filepath.Join(s.dir, e.Name, hexed)
+}
+
+// Remove takes a plugin out of the lock, then deletes its files.
+func (s *Store) Remove(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.entries[name]; !ok {
+		return fmt.Errorf("%w: %s", ErrNotInstalled, name)
+	}
+	old := s.entries[name]
+	delete(s.entries, name)
+	if err := s.save(); err != nil {
+		s.entries[name] = old
+		return err
+	}
+	return os.RemoveAll(filepath.Join(s.dir, name))
+}
+
+// save replaces the lock file atomically and durably. s.mu is held.
+func (s *Store) save() error {
+	b, err := json.MarshalIndent(lockFile{Format: 1, Plugins: s.list()}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	return writeFile(s.lock, append(b, '\n'), 0o600)
+}
+
+// Digest is the digest of some bytes as the lock spells it.
+func Digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func digestHex(digest string) (string, error) {
+	hexed, ok := strings.CutPrefix(digest, "sha256:")
+	if b, err := hex.DecodeString(hexed); !ok || err != nil || len(b) != sha256.Size {
+		return "", fmt.Errorf("digest %q: want sha256: and 64 hex digits", digest)
+	}
+	return hexed, nil
+}
+
+// writeFile writes beside path, syncs, and renames over it.
+func writeFile(path string, b []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	defer os.Remove(f.Name()) // fails once renamed, as it should
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}

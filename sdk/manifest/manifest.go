@@ -1,0 +1,158 @@
+// Package manifest reads plugin.yaml: what a plugin is, which tools it offers
+// and which capabilities it asks for. What the model and the owner read about
+// a tool comes from here and is pinned at install; nothing a plugin says later
+// changes it. Start at [Parse].
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ambithost/ambit/sdk/capability"
+)
+
+// MaxBytes caps the size of a manifest.
+const MaxBytes = 1 << 20
+
+// Kind is a role a plugin can play.
+type Kind string
+
+const (
+	Tool    Kind = "tool"
+	Model   Kind = "model"
+	Channel Kind = "channel"
+	Memory  Kind = "memory"
+)
+
+// Runtime is how a plugin's module runs.
+type Runtime string
+
+const (
+	Wasm   Runtime = "wasm"   // an Extism module, run by Ambit's own runner
+	Native Runtime = "native" // a static go-plugin executable
+)
+
+// Manifest describes one plugin at one version.
+type Manifest struct {
+	Format      int           `json:"manifest"` // 1
+	Name        string        `json:"name"`
+	Version     string        `json:"version"` // semantic version without "v"
+	Description string        `json:"description"`
+	License     string        `json:"license,omitempty"` // SPDX
+	Runtime     Runtime       `json:"runtime"`
+	Module      string        `json:"module"` // file beside the manifest
+	Kinds       []Kind        `json:"kinds"`
+	Tools       []ToolSpec    `json:"tools,omitempty"`
+	Requires    []Requirement `json:"requires,omitempty"`
+	// Config is the JSON Schema of the plugin's configuration, an object.
+	Config json.RawMessage `json:"config,omitempty"`
+	Limits Limits          `json:"limits,omitzero"`
+	// Generated marks a manifest made from describe for a plugin that has none.
+	Generated bool `json:"generated,omitempty"`
+}
+
+// ToolSpec is one tool as the model sees it.
+type ToolSpec struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Input       json.RawMessage `json:"input"` // JSON Schema of the arguments, an object
+	// Capability is the domain power that calling the tool uses; empty is
+	// tool.call.
+	Capability string `json:"capability,omitempty"`
+	// Idempotent tools may be called again with the same idempotency key
+	// after a crash.
+	Idempotent bool `json:"idempotent,omitempty"`
+	// Labels mark the results: "untrusted" (text that others wrote),
+	// "private" (about the owner).
+	Labels []string `json:"labels,omitempty"`
+}
+
+// Power returns the capability that calling the tool uses.
+func (t *ToolSpec) Power() string {
+	if t.Capability == "" {
+		return "tool.call"
+	}
+	return t.Capability
+}
+
+// Requirement is a capability the plugin asks for, how narrowly, and why. A
+// scope entry may hold "${config.KEY}": when the plugin is installed or
+// configured it becomes that configuration value, and for a host list the
+// authority of the URL found there.
+type Requirement struct {
+	Capability string           `json:"capability"`
+	Scope      capability.Scope `json:"scope,omitzero"`
+	Reason     string           `json:"reason"`
+}
+
+// Limits asks for less than the host's defaults; it can't ask for more than
+// the owner allows. Zero fields mean the default.
+type Limits struct {
+	MemoryMB       int `json:"memory_mb,omitempty"`
+	TimeoutSeconds int `json:"timeout_seconds,omitempty"` // for one call
+}
+
+// Parse reads YAML (or JSON, which is YAML), refuses unknown keys, and
+// validates. The error says which field is wrong and what it must be.
+func Parse(b []byte) (*Manifest, error) {
+	if len(b) > MaxBytes {
+		return nil, fmt.Errorf("manifest: %d bytes, the limit is %d", len(b), MaxBytes)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	var doc any
+	if err := dec.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("manifest: more than one document")
+	}
+	js, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(js))
+	d.DisallowUnknownFields()
+	m := new(Manifest)
+	if err := d.Decode(m); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Tool finds a tool by name.
+func (m *Manifest) Tool(name string) (*ToolSpec, bool) {
+	for i := range m.Tools {
+		if m.Tools[i].Name == name {
+			return &m.Tools[i], true
+		}
+	}
+	return nil, false
+}
+
+// Is reports whether the plugin plays that role.
+func (m *Manifest) Is(k Kind) bool {
+	for _, have := range m.Kinds {
+		if have == k {
+			return true
+		}
+	}
+	return false
+}
+
+// Requirement finds what the plugin asks for of one capability.
+func (m *Manifest) Requirement(name string) (*Requirement, bool) {
+	for i := range m.Requires {
+		if m.Requires[i].Capability == name {
+			return &m.Requires[i], true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,113 @@
+// Package protocol is the contract between the host and a cell: the go-plugin
+// handshake, the frames of cell.proto (generated code in cellpb), and the
+// envelope a Wasm guest sees. It holds no logic.
+package protocol
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Version of the frames and of the guest ABI.
+const Version = 1
+
+// The go-plugin handshake. The cookie is no secret: it only keeps a person
+// from starting a plugin by hand.
+const (
+	HandshakeVersion = 1
+	CookieKey        = "AMBIT_PLUGIN"
+	CookieValue      = "7c1b3f0e4a2d"
+)
+
+// Sizes that both sides enforce, in bytes.
+const (
+	MaxFrame  = 17 << 20  // one frame, everything included
+	MaxInput  = 16 << 20  // input of a call
+	MaxOutput = 16 << 20  // output of a call
+	MaxArgs   = 16 << 20  // arguments or result of one effect
+	MaxLog    = 8 << 10   // one log line; longer ones are cut
+	MaxChunk  = 256 << 10 // one stream.read or stream.write
+)
+
+// Code classifies a failure for programs; a message beside it is for people.
+type Code string
+
+const (
+	Denied      Code = "denied"      // grant or policy said no
+	Declined    Code = "declined"    // the owner said no, or did not answer in time
+	Revoked     Code = "revoked"     // the grant ended while the effect ran
+	Killed      Code = "killed"      // the latch is set, or the cell was killed
+	Limit       Code = "limit"       // a size, memory, rate or count limit
+	Timeout     Code = "timeout"     // the deadline passed
+	Invalid     Code = "invalid"     // malformed input
+	NotFound    Code = "not_found"   // no such export, key, file, tool
+	Unavailable Code = "unavailable" // audit, policy, state or cell can't serve now
+	Failed      Code = "failed"      // the effect was tried and failed
+	Unknown     Code = "unknown"     // whether the effect happened can't be told
+	Internal    Code = "internal"    // a defect
+)
+
+// Error is a failure that crosses the protocol.
+type Error struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Errorf makes an Error.
+func Errorf(code Code, format string, a ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, a...)}
+}
+
+// AsError turns any error into an Error; one without a code becomes Internal.
+// It returns nil for nil.
+func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return &Error{Code: e.Code, Message: err.Error()}
+	}
+	return &Error{Code: Internal, Message: err.Error()}
+}
+
+// CodeOf returns the code of the first Error in err's chain, or Internal.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return Internal
+}
+
+// GuestEffect is what a Wasm guest passes to the host function "effect".
+type GuestEffect struct {
+	Name string          `json:"name"`
+	Args json.RawMessage `json:"args,omitempty"`
+}
+
+// GuestOutcome is what "effect" returns: a result or an error.
+type GuestOutcome struct {
+	Result json.RawMessage `json:"result,omitempty"`
+	Error  *Error          `json:"error,omitempty"`
+}
+
+// Operations of "effect" that are no capability: they continue an effect that
+// the gate let through, or belong to the call itself.
+const (
+	StreamRead  = "stream.read"  // {handle, max?} → {data (base64), eof}
+	StreamWrite = "stream.write" // {handle, data (base64)} → {}
+	StreamClose = "stream.close" // {handle} → {}
+	Emit        = "emit"         // any JSON → {}: a piece of the call's output
+)
+
+// Exports of a plugin, by kind.
+const (
+	ExportDescribe = "describe" // {} → {tools: [...]}
+	ExportCall     = "call"     // ToolCall → ToolResult
+	ExportComplete = "complete" // model.Request → model.Response
+	ExportPoll     = "poll"     // channels
+	ExportSend     = "send"
+	ExportWebhook  = "webhook"
+)
