@@ -164,6 +164,9 @@ func (c *conversation) attend(ctx context.Context, leave context.CancelCauseFunc
 		select {
 		case e := <-events:
 			asked = c.show(e, asked)
+			if e.Type == control.ChatDone {
+				lines = nil // what is typed from now on is the next message
+			}
 		case err := <-ended:
 			if errors.Is(context.Cause(ctx), errLeft) {
 				return errLeft
