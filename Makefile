@@ -40,7 +40,7 @@ bench: plugins ## print the benchmarks, ratios with absolute values beside them
 	go test -run '^$$' -bench . ./...
 
 .PHONY: check
-check: fmt-check vet lint generate-check cross policy-test test-race ## all that a change must pass
+check: fmt-check tidy-check vet lint generate-check cross policy-test test-race ## all that a change must pass
 
 .PHONY: fmt
 fmt: ## format the Go files
@@ -50,6 +50,10 @@ fmt: ## format the Go files
 fmt-check: ## fail when a Go file is not formatted
 	@out=$$(gofmt -s -l .); \
 	if [ -n "$$out" ]; then echo "not formatted, run make fmt:"; echo "$$out"; exit 1; fi
+
+.PHONY: tidy-check
+tidy-check: ## fail when go.mod or go.sum is not as go mod tidy leaves it
+	go mod tidy -diff
 
 .PHONY: vet
 vet: plugins ## go vet

@@ -4,8 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,16 +37,94 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits},
 		Deadline: time.Now().Add(8 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("SPY_SECRET", "canary-5e1f") // must reach no plugin
-			return nil
+			outside(e)
+			return foreign(e.WorkDir)
 		},
 	})
+}
+
+// outside is a server of the world, $SERVER, for one script.
+func outside(e *testscript.Env) {
+	n := new(atomic.Int64)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.Add(1)
+		if r.URL.Path == "/away" { // to a name that nobody allowed
+			http.Redirect(w, r, "http://localhost:"+r.Host[strings.LastIndex(r.Host, ":")+1:], http.StatusFound)
+			return
+		}
+		fmt.Fprint(w, "hello from outside")
+	}))
+	e.Defer(srv.Close)
+	e.Setenv("SERVER", srv.Listener.Addr().String())
+	e.Values[hitsKey] = n
+}
+
+type valueKey string
+
+const hitsKey valueKey = "hits"
+
+// foreign lays out plugins that were not made for Ambit.
+func foreign(dir string) error {
+	for name, module := range map[string]func() ([]byte, error){
+		"servlet": servlet, "spawner": spawner,
+		"component": func() ([]byte, error) { return []byte("\x00asm\x0d\x00\x01\x00"), nil },
+	} {
+		b, err := module()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".wasm"), b, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var servlet, spawner = guest("servlet"), guest("spawner")
+
+// guest builds a program of testdata once, without Ambit's SDK.
+func guest(name string) func() ([]byte, error) {
+	return sync.OnceValues(func() ([]byte, error) {
+		dir, err := os.MkdirTemp("", "ambit")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		file := filepath.Join(dir, name)
+		cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", file, "./testdata/"+name)
+		cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+		return os.ReadFile(file)
+	})
+}
+
+// hits counts what reached the server: hits N.
+func hits(ts *testscript.TestScript, _ bool, args []string) {
+	if got := fmt.Sprint(ts.Value(hitsKey).(*atomic.Int64).Load()); len(args) != 1 || got != args[0] {
+		ts.Fatalf("the server was asked %s times, want %v", got, args)
+	}
+}
+
+// same compares what a pattern finds in two files: same PATTERN FILE FILE.
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: same PATTERN FILE FILE")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	a, b := pattern.FindString(ts.ReadFile(args[1])), pattern.FindString(ts.ReadFile(args[2]))
+	if a == "" || b == "" || (a == b) == neg {
+		ts.Fatalf("%s: %q in %s, %q in %s", args[0], a, args[1], b, args[2])
+	}
 }
 
 // nowhere fails when a file below a folder holds a text: nowhere TEXT FOLDER.

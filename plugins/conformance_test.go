@@ -23,7 +23,7 @@ import (
 // TestMain lets this test's own executable be the runner of its Wasm cells.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "cell" {
-		os.Exit(cell.Main(os.Args[2:]))
+		os.Exit(cell.Main())
 	}
 	os.Exit(m.Run())
 }

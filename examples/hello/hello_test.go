@@ -19,7 +19,7 @@ import (
 // plugin's author has no need of it: a test like TestDuties is enough.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "cell" {
-		os.Exit(cell.Main(os.Args[2:]))
+		os.Exit(cell.Main())
 	}
 	os.Exit(m.Run())
 }

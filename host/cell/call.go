@@ -216,11 +216,13 @@ const maxEmitted = 4 * protocol.MaxOutput
 // emit queues a piece of output; false: too much is waiting, or was emitted.
 func (r *running) emit(data []byte) bool {
 	r.mu.Lock()
-	r.emitted = append(r.emitted, data)
 	// A slice's own size too: empty pieces must not be free.
 	r.waiting += len(data) + 64
 	r.total += len(data)
 	full := r.waiting > protocol.MaxOutput || r.total > maxEmitted
+	if !full {
+		r.emitted = append(r.emitted, data)
+	}
 	r.mu.Unlock()
 	select {
 	case r.awake <- struct{}{}:

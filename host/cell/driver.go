@@ -21,8 +21,7 @@ import (
 
 // Config configures a Driver.
 type Config struct {
-	Binary string   // the executable that calls Main; empty: this one
-	Args   []string // before the plugin's name; nil: "cell"
+	Binary string // the executable that calls Main when its first argument is "cell"; empty: this one
 	// RunDir holds the cells' sockets; it is created. A path too long for a
 	// unix socket is replaced by a folder under the system's temporary one.
 	RunDir string
@@ -59,9 +58,6 @@ func NewDriver(c Config) (*Driver, error) {
 			return nil, fmt.Errorf("cell: which executable is this: %w", err)
 		}
 		c.Binary = exe
-	}
-	if c.Args == nil {
-		c.Args = []string{"cell"}
 	}
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()

@@ -103,7 +103,7 @@ func TestSpecIsChecked(t *testing.T) {
 func TestLongRunDir(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a-rather-long-name-for-a-folder", "and-another-one-that-is-not-short-either", "run")
-	d, err := cell.NewDriver(cell.Config{Binary: os.Args[0], RunDir: dir})
+	d, err := cell.NewDriver(cell.Config{Binary: runner(t), RunDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestProbe(t *testing.T) {
 
 func TestClosedDriver(t *testing.T) {
 	t.Parallel()
-	d, err := cell.NewDriver(cell.Config{Binary: os.Args[0], RunDir: t.TempDir()})
+	d, err := cell.NewDriver(cell.Config{Binary: runner(t), RunDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func (d *Driver) prepare(c *Cell, cmd *exec.Cmd, socketDir string, write *os.Fil
 	proc.seenAs = o.Plan.Socket
 	cmd.Env = slices.DeleteFunc(confine.CleanEnviron(cmd.Env), func(e string) bool { return strings.HasPrefix(e, plugin.EnvUnixSocketDir+"=") })
 	cmd.Env = append(cmd.Env, plugin.EnvUnixSocketDir+"="+proc.seenAs, "GOTRACEBACK=none", orderVariable+"="+string(js))
-	cmd.Args = append(append([]string{"ambit"}, d.config.Args...), c.spec.Plugin)
+	cmd.Args = []string{"ambit", "cell", c.spec.Plugin}
 	return measures, nil
 }
 

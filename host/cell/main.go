@@ -25,7 +25,7 @@ import (
 // Main is what the executable does when a driver started it as a cell: it
 // confines its own process and becomes the plugin. It returns an exit code
 // only if it could not.
-func Main([]string) int {
+func Main() int {
 	var o order
 	if err := json.Unmarshal([]byte(os.Getenv(orderVariable)), &o); err != nil {
 		fmt.Fprintln(os.Stderr, "ambit cell: this is started by the host; to run a plugin, install it: ambit install")

@@ -22,13 +22,8 @@ import (
 const secret = "CELL_TEST_SECRET_91ab"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "cell": // as the ambit executable
-			os.Exit(cell.Main(os.Args[2:]))
-		case "host": // a host that a test kills
-			os.Exit(doomedHost(os.Args[2], os.Args[3], os.Args[4]))
-		}
+	if len(os.Args) > 1 && os.Args[1] == "host" { // one that a test kills
+		os.Exit(doomedHost(os.Args[2:]))
 	}
 	os.Setenv("CELL_TEST_SECRET", secret)
 	code := m.Run()
@@ -53,7 +48,7 @@ func build(name string, env []string, args ...string) func() (string, error) {
 			return "", err
 		}
 		out := filepath.Join(dir, name)
-		cmd := exec.Command("go", append([]string{"build", "-ldflags=-s -w", "-o", out}, args...)...)
+		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", out}, args...)...)
 		cmd.Env = append(os.Environ(), env...)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return "", errors.New(string(text))
@@ -66,6 +61,7 @@ var (
 	builtInMu sync.Mutex
 	goGuest   = build("guest.wasm", []string{"GOOS=wasip1", "GOARCH=wasm"}, "-buildmode=c-shared", "./testdata/guest")
 	goNative  = build("native", []string{"CGO_ENABLED=0"}, "./testdata/native")
+	goRunner  = build("ambit", []string{"CGO_ENABLED=0"}, "./runner")
 	goDynamic = build("dynamic", []string{"CGO_ENABLED=1"}, "./testdata/dynamic")
 )
 
@@ -76,7 +72,11 @@ var guestCache = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	dir := filepath.Dir(file)
-	d, err := cell.NewDriver(cell.Config{Binary: os.Args[0], RunDir: dir})
+	runner, err := goRunner()
+	if err != nil {
+		return "", err
+	}
+	d, err := cell.NewDriver(cell.Config{Binary: runner, RunDir: dir})
 	if err != nil {
 		return "", err
 	}
@@ -86,9 +86,19 @@ var guestCache = sync.OnceValues(func() (string, error) {
 	return cache, err
 })
 
+// runner is the cells' executable.
+func runner(t testing.TB) string {
+	t.Helper()
+	file, err := goRunner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func newDriver(t testing.TB, log hclog.Logger) *cell.Driver {
 	t.Helper()
-	d, err := cell.NewDriver(cell.Config{Binary: os.Args[0], RunDir: t.TempDir(), Logger: log})
+	d, err := cell.NewDriver(cell.Config{Binary: runner(t), RunDir: t.TempDir(), Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

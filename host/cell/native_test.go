@@ -157,8 +157,9 @@ func TestChangedModuleIsRefused(t *testing.T) {
 
 // doomedHost starts cells that spin, says their process ids, and waits to be
 // killed.
-func doomedHost(run, guest, native string) int {
-	d, err := cell.NewDriver(cell.Config{Binary: os.Args[0], RunDir: run, Logger: hclog.Default()})
+func doomedHost(args []string) int {
+	binary, run, guest, native := args[0], args[1], args[2], args[3]
+	d, err := cell.NewDriver(cell.Config{Binary: binary, RunDir: run, Logger: hclog.Default()})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -182,7 +183,7 @@ func TestNoOrphans(t *testing.T) {
 		t.Skip("the parent-death signal is Linux's")
 	}
 	guest, native := guestSpec(t).Module, nativeSpec(t).Module
-	host := exec.Command(os.Args[0], "host", t.TempDir(), guest, native)
+	host := exec.Command(os.Args[0], "host", runner(t), t.TempDir(), guest, native)
 	host.Stderr = os.Stderr
 	out, err := host.StdoutPipe()
 	if err != nil {

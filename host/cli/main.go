@@ -34,7 +34,7 @@ const (
 // a plugin's process and nothing else.
 func Main() (code int) {
 	if len(os.Args) > 1 && os.Args[1] == "cell" {
-		return runCell(os.Args[2:])
+		return runCell()
 	}
 	defer func() {
 		if v := recover(); v != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/ambithost/ambit/host/cell"
 )
 
-func runCell(args []string) int { return cell.Main(args) }
+func runCell() int { return cell.Main() }
 
 func (a *app) upCmd() *cobra.Command {
 	var detach, quiet, verbose bool

@@ -202,7 +202,7 @@ func (s *story) kill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.line("owner", "ambit resume; notes answers again: %s", strings.Join(strings.Fields(r.Text), " "))
+	s.line("owner", "ambit resume; notes answers again, and has kept its %d notes", strings.Count(r.Text, "\n"))
 	return nil
 }
 

@@ -91,7 +91,7 @@ func (g *Gate) cover(f *Flight) (policy.Plugin, error) {
 	f.record.Digest = holder.Digest
 	requires, ok := asks[e.Capability]
 	if !ok {
-		return holder, e.deny(protocol.Denied, "manifest", "its manifest does not ask for this capability", "a version of the plugin that does")
+		return holder, e.deny(protocol.Denied, "manifest", "its manifest does not ask for this capability", "a version of the plugin that does, or, for one without a manifest, ambit plugin install --host")
 	}
 	if ok, why := e.power.Covers(requires, e.Attributes); !ok {
 		return holder, e.deny(protocol.Denied, "manifest", "its manifest asks for less: "+why, "a version, or a configuration, of the plugin that asks for this")

@@ -29,9 +29,9 @@ type Attack struct {
 	Stops string // what stops it
 	Stage Stage
 	Code  protocol.Code // the error the caller gets; empty: the call succeeds and did no harm
-	// Or is another code that the caller may get first, when limits race; empty: none.
-	Or     protocol.Code
-	Output string // what a call that succeeds returns, if that is fixed
+	Or    protocol.Code // another code that the caller may get first, when limits race; empty: none
+	// Output is what a call that succeeds returns, if that is fixed.
+	Output string
 	// Malformed is set when the module is not a valid one on purpose.
 	Malformed bool
 	// Lives is set when the cell survives and serves on.
@@ -90,7 +90,7 @@ func Wasm() []Attack {
 			Does: "asks for an effect with 17 MiB of arguments", Stops: "argument cap"},
 		{Name: "effect storm", Module: effectStorm, Stage: Call, Code: protocol.Timeout,
 			Does: "asks for effects without end", Stops: "one at a time; deadline, SIGKILL"},
-		{Name: "emit flood", Module: emitFlood, Stage: Call, Code: protocol.Limit, Or: protocol.Timeout,
+		{Name: "emit flood", Module: emitFlood, Stage: Call, Code: protocol.Limit,
 			Does: "emits pieces of output without end", Stops: "cap on what one call emits"},
 
 		{Name: "forbidden import", Module: forbiddenImport, Stage: Install, Code: protocol.Invalid,

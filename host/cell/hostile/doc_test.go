@@ -50,6 +50,9 @@ means that the call ends well and nothing the attack tried succeeded.
 			if a.Code == "" {
 				gets = "an answer"
 			}
+			if a.Or != "" {
+				gets += " or " + string(a.Or)
+			}
 			switch {
 			case a.Stage != Call:
 				fate = "never serves"

@@ -31,16 +31,15 @@ import (
 const canary = "AMBIT_HOSTILE_CANARY_5f1c"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "cell": // the child's entry, as in the ambit binary
-			os.Exit(cell.Main(os.Args[2:]))
-		case "host": // a host that a test kills
-			os.Exit(doomedHost(os.Args[2:]))
-		}
+	if len(os.Args) > 1 && os.Args[1] == "host" { // one that a test kills
+		os.Exit(doomedHost(os.Args[2:]))
 	}
 	os.Setenv("AMBIT_SECRET_FOR_TESTS", canary)
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, dir := range built.dirs {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
 }
 
 // lab is a host with a well-behaved plugin and things worth attacking.
@@ -67,7 +66,7 @@ func newLab(t testing.TB) *lab {
 	}
 	l := &lab{run: tempDir(t), work: tempDir(t), logs: &logs{}}
 	driver, err := cell.NewDriver(cell.Config{
-		Binary: os.Args[0], Args: []string{"cell"}, RunDir: l.run, StartTimeout: 6 * time.Second,
+		Binary: runner(t), RunDir: l.run, StartTimeout: 6 * time.Second,
 		Logger: hclog.New(&hclog.LoggerOptions{Output: l.logs, Level: hclog.Trace}),
 	})
 	if err != nil {
@@ -199,19 +198,43 @@ func pluginName(s string) string {
 	return strings.ToLower(strings.NewReplacer(" ", "-", "'", "", "/", "-").Replace(s))
 }
 
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "hostile")
+// built are the folders of what the tests built.
+var built struct {
+	sync.Mutex
+	dirs []string
+}
+
+// build makes a static executable once.
+func build(source string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		dir, err := os.MkdirTemp("", "hostile")
+		if err != nil {
+			return "", err
+		}
+		built.Lock()
+		built.dirs = append(built.dirs, dir)
+		built.Unlock()
+		file := filepath.Join(dir, filepath.Base(source))
+		cmd := exec.Command("go", "build", "-trimpath", "-o", file, source)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", errors.New(string(out))
+		}
+		return file, nil
+	})
+}
+
+var program, cells = build("./native"), build("../runner")
+
+// runner is the cells' executable.
+func runner(t testing.TB) string {
+	t.Helper()
+	file, err := cells()
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "native")
-	cmd := exec.Command("go", "build", "-o", file, "./native")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.New(string(out))
-	}
-	return file, nil
-})
+	return file
+}
 
 // native puts the program into the lab under the attack's name.
 func (l *lab) native(t testing.TB, a Attack, timeout time.Duration) cell.Spec {

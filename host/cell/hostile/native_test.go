@@ -36,7 +36,7 @@ func TestNative(t *testing.T) {
 }
 
 func (l *lab) runNative(t *testing.T, a Attack) {
-	c, err := l.driver.Start(t.Context(), l.native(t, a, patience))
+	c, err := l.driver.Start(t.Context(), l.native(t, a, a.deadline()))
 	if a.Stage == Load {
 		codeIs(t, err, a.Code, a.Or)
 		if err == nil {
@@ -98,7 +98,7 @@ func TestHostDies(t *testing.T) {
 	spin := Attack{Name: "native spin", Export: "spin"}
 	spec := l.native(t, spin, time.Hour)
 	tree := l.install(t, "call tree", Evading(), time.Hour)
-	cmd := exec.Command(os.Args[0], "host", tempDir(t), spec.Module, spec.Digest, tree.Module, tree.Digest, tree.Cache)
+	cmd := exec.Command(os.Args[0], "host", runner(t), tempDir(t), spec.Module, spec.Digest, tree.Module, tree.Digest, tree.Cache)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -131,7 +131,7 @@ func TestHostDies(t *testing.T) {
 // doomedHost starts one cell of each kind, lets them spin, prints their ids and
 // waits for its end.
 func doomedHost(args []string) int {
-	driver, err := cell.NewDriver(cell.Config{Binary: os.Args[0], Args: []string{"cell"}, RunDir: args[0], Logger: hclog.NewNullLogger()})
+	driver, err := cell.NewDriver(cell.Config{Binary: args[0], RunDir: args[1], Logger: hclog.NewNullLogger()})
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -140,8 +140,8 @@ func doomedHost(args []string) int {
 		spec   cell.Spec
 		export string
 	}{
-		{cell.Spec{Plugin: "spin", Runtime: "native", Module: args[1], Digest: args[2], MemoryMB: 64, Timeout: time.Hour}, "spin"},
-		{cell.Spec{Plugin: "tree", Runtime: "wasm", Module: args[3], Digest: args[4], Cache: args[5], MemoryMB: 64, Timeout: time.Hour}, "call"},
+		{cell.Spec{Plugin: "spin", Runtime: "native", Module: args[2], Digest: args[3], MemoryMB: 64, Timeout: time.Hour}, "spin"},
+		{cell.Spec{Plugin: "tree", Runtime: "wasm", Module: args[4], Digest: args[5], Cache: args[6], MemoryMB: 64, Timeout: time.Hour}, "call"},
 	} {
 		running, err := driver.Start(context.Background(), c.spec)
 		if err != nil {
