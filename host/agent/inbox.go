@@ -230,9 +230,7 @@ func (a *Agent) work(l *line) {
 				return
 			}
 			t.run(ctx)
-			a.mu.Lock()
-			l.current = nil
-			a.mu.Unlock()
+			t.leave()
 			t.cancel(nil)
 			close(t.over)
 		}

@@ -308,5 +308,14 @@ func (t *turn) finish(ctx context.Context, end *ending) {
 		}
 		done()
 	}
+	t.leave()
 	t.publish(Event{Type: EventTurnFinished, Reason: end.reason, Text: end.notice, Usage: t.Usage, Steps: t.Steps})
+}
+
+// leave makes room for the session's next turn. The end is published after it:
+// whoever finds the turn running will hear of its end.
+func (t *turn) leave() {
+	t.a.mu.Lock()
+	defer t.a.mu.Unlock()
+	t.line.current = nil
 }

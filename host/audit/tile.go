@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -47,23 +49,21 @@ func (p paths) tile(t tlog.Tile) string {
 }
 
 // readTile returns exactly the wanted width of a tile or bundle: from its own
-// file or, where a wider one has replaced it, from the full one.
+// file or, where a wider one has replaced it, from that.
 func (p paths) readTile(t tlog.Tile) ([]byte, error) {
 	data, err := readCapped(p.tile(t), maxBundle)
 	if errors.Is(err, fs.ErrNotExist) && t.W < tileWidth {
-		whole := t
-		whole.W = tileWidth
-		var e error
-		if data, e = readCapped(p.tile(whole), maxBundle); e != nil {
+		wide, e := p.readWider(t)
+		if e != nil {
 			return nil, err
 		}
 		if t.L == entriesLevel {
-			return cutBundle(data, t.W)
+			return cutBundle(wide, t.W)
 		}
-		if len(data) < t.W*tlog.HashSize {
-			return nil, fmt.Errorf("%s: too short", p.tile(whole))
+		if len(wide) < t.W*tlog.HashSize {
+			return nil, fmt.Errorf("%s: what replaced it is too short", p.tile(t))
 		}
-		return data[:t.W*tlog.HashSize], nil
+		return wide[:t.W*tlog.HashSize], nil
 	}
 	if err != nil {
 		return nil, err
@@ -72,6 +72,35 @@ func (p paths) readTile(t tlog.Tile) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %d bytes instead of %d", p.tile(t), len(data), t.W*tlog.HashSize)
 	}
 	return data, nil
+}
+
+// readWider reads the tile that has replaced a partial one. While the log grows
+// that is replaced in turn, so it looks again before it gives up.
+func (p paths) readWider(t tlog.Tile) (data []byte, err error) {
+	for range 10 {
+		whole := t
+		whole.W = tileWidth
+		if data, err = readCapped(p.tile(whole), maxBundle); !errors.Is(err, fs.ErrNotExist) {
+			return data, err
+		}
+		names, e := os.ReadDir(filepath.Dir(p.tile(t)))
+		if e != nil {
+			continue // filled up meanwhile, or gone for good
+		}
+		wider := t
+		for _, n := range names {
+			if w, e := strconv.Atoi(n.Name()); e == nil && w > wider.W && w < tileWidth {
+				wider.W = w
+			}
+		}
+		if wider.W == t.W {
+			continue
+		}
+		if data, err = readCapped(p.tile(wider), maxBundle); !errors.Is(err, fs.ErrNotExist) {
+			return data, err
+		}
+	}
+	return nil, err
 }
 
 // appendEntry adds an entry to a bundle.

@@ -56,7 +56,7 @@ func (v *verification) compare(t tlog.Tile, data []byte) {
 			continue
 		}
 		got, err := readCapped(path, maxBundle)
-		if errors.Is(err, fs.ErrNotExist) && w < tileWidth && !v.needed(part) {
+		if errors.Is(err, fs.ErrNotExist) && w < tileWidth && (!v.needed(part) || v.superseded()) {
 			continue // an old partial one, removed while the log runs
 		}
 		if err != nil {
@@ -91,6 +91,17 @@ func (v *verification) needed(t tlog.Tile) bool {
 	return uint64(t.N) == width/tileWidth && uint64(t.W) == width%tileWidth
 }
 
+// superseded reports whether the log has published a larger tree meanwhile. Then
+// wider tiles have replaced the partial ones of the tree that is verified.
+func (v *verification) superseded() bool {
+	signed, err := readCapped(v.paths.checkpoint(), maxSmallFile)
+	if err != nil {
+		return false
+	}
+	size, _, err := v.key.openCheckpoint(signed)
+	return err == nil && size > v.Published
+}
+
 // readBundles reads all published entries. It reports false if it could not.
 func (v *verification) readBundles(ctx context.Context) (bool, error) {
 	v.checkPresence()
@@ -121,7 +132,7 @@ func (v *verification) checkPresence() {
 		}
 		for _, k := range kinds {
 			widths := v.files[place(k)]
-			if !slices.Contains(widths, k.W) && !slices.Contains(widths, tileWidth) {
+			if !slices.Contains(widths, k.W) && !slices.Contains(widths, tileWidth) && (k.W == tileWidth || !v.superseded()) {
 				v.problem("%s is missing", tilePath(k))
 			}
 		}
