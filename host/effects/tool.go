@@ -210,8 +210,8 @@ func (e *Effects) invokeTool(ctx context.Context, call *Call, name string, args 
 // parseToolResult reads a tool's answer leniently in form, as the plugins of
 // other hosts add fields of their own, and strictly in size.
 func parseToolResult(plugin string, out []byte) (ToolResult, error) {
-	if err := checkJSON(out, protocol.MaxOutput, 64); err != nil {
-		return ToolResult{}, protocol.Errorf(protocol.Failed, "%s answered with what is no tool result: %v", plugin, err)
+	if len(out) > protocol.MaxOutput {
+		return ToolResult{}, protocol.Errorf(protocol.Failed, "%s answered with %d bytes, the limit is %d", plugin, len(out), protocol.MaxOutput)
 	}
 	var r struct {
 		Content []struct {
@@ -221,7 +221,7 @@ func parseToolResult(plugin string, out []byte) (ToolResult, error) {
 		IsError *bool `json:"isError"`
 	}
 	if err := json.Unmarshal(out, &r); err != nil {
-		return ToolResult{}, protocol.Errorf(protocol.Failed, "%s answered with what is no tool result", plugin)
+		return ToolResult{}, protocol.Errorf(protocol.Failed, "%s answered with what is no tool result: %v", plugin, err)
 	}
 	var text strings.Builder
 	cut := false
