@@ -80,8 +80,6 @@ golang.org/x/time                         host/effects
 go.starlark.net                           plugins/tools/code
 
 github.com/spf13/cobra                    host/cli
-github.com/mattn/go-isatty                host/cli
-github.com/reeflective/readline           host/cli
 golang.org/x/term                         host/cli
 `
 

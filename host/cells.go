@@ -15,7 +15,7 @@ import (
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
-// Defaults of a cell; a manifest may ask for less memory and time.
+// Defaults of a cell; see manifest.Limits for what a plugin may ask for.
 const (
 	defaultMemoryMB = 256
 	defaultTimeout  = 2 * time.Minute
@@ -68,8 +68,8 @@ func (c *cells) specOf(m *manifest.Manifest, digest, module string, config map[s
 	if n := m.Limits.MemoryMB; n > 0 && n < s.MemoryMB {
 		s.MemoryMB = n
 	}
-	if d := time.Duration(m.Limits.TimeoutSeconds) * time.Second; d > 0 && d < s.Timeout {
-		s.Timeout = d
+	if n := m.Limits.TimeoutSeconds; n > 0 {
+		s.Timeout = time.Duration(n) * time.Second
 	}
 	return s
 }

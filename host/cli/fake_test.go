@@ -328,7 +328,7 @@ func (m *memory) Secrets(context.Context) ([]control.Secret, error) {
 	defer m.mu.Unlock()
 	var list []control.Secret
 	for name := range m.secrets {
-		list = append(list, control.Secret{Name: name, Store: "file", Changed: time.Now(), UsedBy: []string{"openai"}})
+		list = append(list, control.Secret{Name: name, Store: "file", UsedBy: []string{"openai"}})
 	}
 	return list, nil
 }

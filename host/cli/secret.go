@@ -110,9 +110,9 @@ func (a *app) secretListCmd() *cobra.Command {
 				return nil
 			}
 			t := table{}
-			t.head("NAME", "KEPT IN", "CHANGED", "USED BY")
+			t.head("NAME", "KEPT IN", "USED BY")
 			for _, s := range list {
-				t.add(s.Name, s.Store, a.ago(s.Changed), orDash(strings.Join(s.UsedBy, ", ")))
+				t.add(s.Name, s.Store, orDash(strings.Join(s.UsedBy, ", ")))
 			}
 			t.print(a.out, a.color)
 			return nil

@@ -1,12 +1,9 @@
 package control
 
-import "time"
-
 // Secret is a secret's name. Values go in and never come out.
 type Secret struct {
-	Name    string    `json:"name"`
-	Store   string    `json:"store"` // "keyring" or "file"
-	Changed time.Time `json:"changed,omitzero"`
+	Name  string `json:"name"`
+	Store string `json:"store"` // "keyring" or "file"
 	// UsedBy names the plugins whose grants let them use it.
 	UsedBy []string `json:"used_by,omitempty"`
 }

@@ -19,6 +19,9 @@ import (
 // MaxBytes caps the size of a manifest.
 const MaxBytes = 1 << 20
 
+// maxTimeoutSeconds is the longest a plugin can ask one call to take.
+const maxTimeoutSeconds = 600
+
 // Kind is a role a plugin can play.
 type Kind string
 
@@ -90,8 +93,9 @@ type Requirement struct {
 	Reason     string           `json:"reason"`
 }
 
-// Limits asks for less than the host's defaults; it can't ask for more than
-// the owner allows. Zero fields mean the default.
+// Limits asks for other limits than the host's defaults, which zero fields mean:
+// 256 MB, of which a plugin can ask for less, and 2 minutes, of which it can ask
+// for less or for more up to 10.
 type Limits struct {
 	MemoryMB       int `json:"memory_mb,omitempty"`
 	TimeoutSeconds int `json:"timeout_seconds,omitempty"` // for one call

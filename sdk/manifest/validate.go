@@ -58,8 +58,8 @@ func (m *Manifest) Validate() error {
 			bad("kinds: unknown kind %q", k)
 		}
 	}
-	if m.Limits.MemoryMB < 0 || m.Limits.TimeoutSeconds < 0 {
-		bad("limits: want positive numbers")
+	if m.Limits.MemoryMB < 0 || m.Limits.TimeoutSeconds < 0 || m.Limits.TimeoutSeconds > maxTimeoutSeconds {
+		bad("limits: want positive numbers, and at most %d seconds", maxTimeoutSeconds)
 	}
 	errs = append(errs, m.validateTools()...)
 	errs = append(errs, m.validateRequires()...)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/zalando/go-keyring"
+
+	"github.com/ambithost/ambit/sdk/protocol"
 )
 
 // ringWait is how long one keyring call may take. A person may be asked to
@@ -47,9 +49,6 @@ func newRing(dir string) *ring {
 
 // probe stores, reads and deletes an item.
 func (r *ring) probe(ctx context.Context) error {
-	if err := sessionBus(); err != nil {
-		return err
-	}
 	want := rand.Text()
 	return r.call(ctx, probeWait, func() error {
 		item := "probe-" + want
@@ -89,12 +88,15 @@ func sessionBus() error {
 // that hangs is abandoned; until it returns no other is started, and so there
 // is never more than one.
 func (r *ring) call(ctx context.Context, wait time.Duration, f func() error) error {
+	if err := sessionBus(); err != nil {
+		return protocol.Errorf(protocol.Unavailable, "the system's keyring does not answer: %v", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	select {
 	case r.stuck <- struct{}{}:
 	case <-ctx.Done():
-		return errors.New("the keyring does not answer: an earlier call still hangs")
+		return protocol.Errorf(protocol.Unavailable, "the system's keyring does not answer, an earlier call still hangs: unlock it")
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -105,7 +107,7 @@ func (r *ring) call(ctx context.Context, wait time.Duration, f func() error) err
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("the keyring did not answer: %w", context.Cause(ctx))
+		return protocol.Errorf(protocol.Unavailable, "the system's keyring did not answer within %v: unlock it", wait)
 	}
 }
 

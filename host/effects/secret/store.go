@@ -90,8 +90,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		s.kind, s.back = kindKeyring, ring
 		return s, choose(cfg.Dir, kindKeyring)
 	case kind == kindKeyring:
-		return nil, &protocol.Error{Code: protocol.Unavailable, Message: fmt.Sprintf(
-			"secret: the secrets are in the system's keyring, which does not answer (%v): unlock it and start again", probe)}
+		// Locked, perhaps: what needs a secret fails until it answers, and
+		// nothing else does.
+		cfg.Logger.Warn("the secrets are in the system's keyring, which does not answer: unlock it", "reason", probe.Error())
+		s.back = ring
+		return s, nil
 	}
 	cfg.Logger.Info("secrets are kept in an encrypted file: no working keyring", "reason", probe.Error())
 	s.kind, s.back = kindFile, newAgeFile(cfg.Dir, cfg.Identity)
