@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -80,13 +81,13 @@ func Lock(home string) (*HomeLock, error) {
 	if err != nil {
 		return nil, protocol.Errorf(protocol.Unavailable, "home: %v", err)
 	}
-	if err := lockFile(f); err != nil {
+	if err := waitLock(f); err != nil {
 		defer f.Close()
 		if !errors.Is(err, errLocked) {
 			return nil, protocol.Errorf(protocol.Unavailable, "lock %s: %v", name, err)
 		}
 		return nil, &Error{Code: protocol.Unavailable,
-			Message: fmt.Sprintf("another host%s already runs on %s", holder(f), abs),
+			Message: fmt.Sprintf("another host%s already runs on %s", process(holder(f)), abs),
 			Hint:    "use it as it is, or end it first; for a second, separate host set AMBIT_HOME to another folder"}
 	}
 	l := &HomeLock{home: abs, file: f}
@@ -94,6 +95,19 @@ func Lock(home string) (*HomeLock, error) {
 		return nil, errors.Join(protocol.Errorf(protocol.Unavailable, "lock %s: %v", name, err), l.Close())
 	}
 	return l, nil
+}
+
+// waitLock takes the lock. Where its holder is dead, a process that it had just
+// begun to start may still have the file for a moment: that is waited for.
+func waitLock(f *os.File) error {
+	for try := 0; ; try++ {
+		err := lockFile(f)
+		pid := holder(f)
+		if !errors.Is(err, errLocked) || try == 100 || pid == 0 || alive(pid) {
+			return err
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
 }
 
 // Home is the locked home's absolute path.
@@ -114,12 +128,19 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// holder names the process that wrote the lock file, if it can be read.
-func holder(f *os.File) string {
+// holder is the process that wrote the lock file; 0 if that can't be read.
+func holder(f *os.File) int {
 	b := make([]byte, 20)
 	n, _ := f.ReadAt(b, 0)
 	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
 	if err != nil || pid <= 0 {
+		return 0
+	}
+	return pid
+}
+
+func process(pid int) string {
+	if pid == 0 {
 		return ""
 	}
 	return fmt.Sprintf(" (process %d)", pid)

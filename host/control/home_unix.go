@@ -28,6 +28,9 @@ func lockFile(f *os.File) error {
 	return err
 }
 
+// alive reports whether a process exists, whoever's it is.
+func alive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
+
 func ownedByUs(path string) error {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {

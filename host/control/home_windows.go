@@ -27,4 +27,7 @@ func lockFile(f *os.File) error {
 	return err
 }
 
+// alive: a lock ends with its process here, so whoever holds it lives.
+func alive(int) bool { return true }
+
 func ownedByUs(string) error { return nil }

@@ -5,6 +5,7 @@ package control
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -80,6 +81,35 @@ func TestOtherUser(t *testing.T) {
 	if protocol.CodeOf(err) != protocol.Denied || !strings.Contains(err.Error(), "can't be trusted") {
 		t.Errorf("a secret was given to another user's server: %v", err)
 	}
+}
+
+// TestDeadHolder: a process that the dead host was just starting still has the
+// lock. It is gone in a moment, and a new host waits for that.
+func TestDeadHolder(t *testing.T) {
+	t.Parallel()
+	home := shortHome(t)
+	dead, err := Lock(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heir := exec.Command("sleep", "0.5")
+	heir.ExtraFiles = []*os.File{dead.file} // shares the lock
+	gone := exec.Command("true")
+	if err := errors.Join(heir.Start(), gone.Run()); err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = heir.Wait() }()
+	if _, err := dead.file.WriteAt(fmt.Appendf(nil, "%d\n      ", gone.Process.Pid), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Lock(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Close()
 }
 
 func as(t *testing.T, role, sock string) *exec.Cmd {
