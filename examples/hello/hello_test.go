@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/ambithost/ambit/host/cell"
@@ -24,23 +22,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func readManifest(t *testing.T) *manifest.Manifest {
-	t.Helper()
-	text, err := os.ReadFile("plugin.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := manifest.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
 // TestDuties holds the plugin to what a host relies on, without building it.
 func TestDuties(t *testing.T) {
 	plugintest.Run(t, plugintest.Config{
-		Manifest: readManifest(t),
+		Manifest: plugintest.Manifest(t, "plugin.yaml"),
 		Open:     func(*testing.T) plugintest.Plugin { return plugintest.Direct(hello(), nil) },
 	})
 }
@@ -81,10 +66,10 @@ func TestBothWays(t *testing.T) {
 				t.Cleanup(c.Kill)
 				return inCell{c}
 			}
-			plugintest.Run(t, plugintest.Config{Manifest: readManifest(t), Open: open})
+			plugintest.Run(t, plugintest.Config{Manifest: plugintest.Manifest(t, "plugin.yaml"), Open: open})
 			cases(t, open(t))
 			spec.Config = map[string]string{"greeting": "Ahoy"}
-			if got := ask(t, open(t), new(plugintest.World).Effect, "Ann"); got != "Ahoy, Ann!" {
+			if got, _ := plugintest.CallTool(t, open(t), new(plugintest.World).Effect, "greet", map[string]string{"name": "Ann"}); got != "Ahoy, Ann!" {
 				t.Errorf("configured: %q", got)
 			}
 		})
@@ -122,32 +107,8 @@ func cases(t *testing.T, p plugintest.Plugin) {
 		{"Zoë \u2603", new(plugintest.World).Effect, "Good afternoon, Zoë \u2603!"},
 		{"Ann", denied, "denied: the owner has revoked clock.read"},
 	} {
-		if got := ask(t, p, c.effect, c.name); got != c.want {
+		if got, _ := plugintest.CallTool(t, p, c.effect, "greet", map[string]string{"name": c.name}); got != c.want {
 			t.Errorf("greet %s: %q, want %q", c.name, got, c.want)
 		}
 	}
-}
-
-// ask calls the tool and returns its text.
-func ask(t *testing.T, p plugintest.Plugin, effect plugintest.Effect, name string) string {
-	t.Helper()
-	in, err := json.Marshal(map[string]any{"method": "tools/call", "params": map[string]any{"name": "greet", "arguments": map[string]string{"name": name}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.Call(t.Context(), protocol.ExportCall, in, effect, func([]byte) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r struct {
-		Content []struct{ Text string }
-	}
-	if err := json.Unmarshal(out, &r); err != nil {
-		t.Fatal(err)
-	}
-	var b strings.Builder
-	for _, c := range r.Content {
-		b.WriteString(c.Text)
-	}
-	return b.String()
 }

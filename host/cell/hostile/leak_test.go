@@ -8,6 +8,24 @@ import (
 	"time"
 )
 
+// suffer runs attacks one at a time, so that the bystander's latency is the
+// attack's doing, and checks that nothing is left of them.
+func (l *lab) suffer(t *testing.T, attacks []Attack, run func(*testing.T, Attack)) {
+	before := l.quiet(t)
+	for _, a := range attacks {
+		t.Run(a.Name, func(t *testing.T) {
+			baseline := l.beside(t, func() { time.Sleep(200 * time.Millisecond) })
+			during := l.beside(t, func() { run(t, a) })
+			if len(during) > 20 {
+				t.Logf("the bystander's median: %v before, %v during, ratio %.2f over %d calls", median(baseline), median(during),
+					float64(median(during))/float64(median(baseline)), len(during))
+			}
+		})
+	}
+	l.leaksNothing(t, before)
+	clean(t, "the host's log", l.logs.String())
+}
+
 // still is what a host holds when only the bystander runs.
 type still struct {
 	goroutines, descriptors int

@@ -20,19 +20,7 @@ import (
 // TestNative runs every native attack in a real cell.
 func TestNative(t *testing.T) {
 	l := newLab(t)
-	before := l.quiet(t)
-	for _, a := range Native() {
-		t.Run(a.Name, func(t *testing.T) {
-			baseline := l.beside(t, func() { time.Sleep(200 * time.Millisecond) })
-			during := l.beside(t, func() { l.runNative(t, a) })
-			if len(during) > 20 {
-				t.Logf("the bystander's median: %v before, %v during, ratio %.2f over %d calls", median(baseline), median(during),
-					float64(median(during))/float64(median(baseline)), len(during))
-			}
-		})
-	}
-	l.leaksNothing(t, before)
-	clean(t, "the host's log", l.logs.String())
+	l.suffer(t, Native(), l.runNative)
 }
 
 func (l *lab) runNative(t *testing.T, a Attack) {

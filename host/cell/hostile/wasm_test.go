@@ -21,23 +21,10 @@ func (a Attack) deadline() time.Duration {
 	return time.Minute
 }
 
-// TestWasm runs every module of the corpus in a real cell, one at a time so
-// that the bystander's latency is the attack's doing.
+// TestWasm runs every module of the corpus in a real cell.
 func TestWasm(t *testing.T) {
 	l := newLab(t)
-	before := l.quiet(t)
-	for _, a := range Wasm() {
-		t.Run(a.Name, func(t *testing.T) {
-			baseline := l.beside(t, func() { time.Sleep(200 * time.Millisecond) })
-			during := l.beside(t, func() { l.runWasm(t, a) })
-			if len(during) > 20 {
-				t.Logf("the bystander's median: %v before, %v during, ratio %.2f over %d calls", median(baseline), median(during),
-					float64(median(during))/float64(median(baseline)), len(during))
-			}
-		})
-	}
-	l.leaksNothing(t, before)
-	clean(t, "the host's log", l.logs.String())
+	l.suffer(t, Wasm(), l.runWasm)
 }
 
 func (l *lab) runWasm(t *testing.T, a Attack) {

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/plugintest"
 )
 
@@ -82,16 +80,8 @@ func TestCallerGone(t *testing.T) {
 
 func TestDuties(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("plugin.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := manifest.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
 	plugintest.Run(t, plugintest.Config{
-		Manifest: m,
+		Manifest: plugintest.Manifest(t, "plugin.yaml"),
 		Open:     func(*testing.T) plugintest.Plugin { return plugintest.Direct(code(), nil) },
 		Args:     map[string]string{"run": `{"language": "starlark", "code": "print('a')\nresult = 6 * 7"}`},
 	})

@@ -1,34 +1,16 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/plugintest"
 )
 
 func call(t *testing.T, w *plugintest.World, tool string, args map[string]any) (text string, isError bool) {
 	t.Helper()
-	in, err := json.Marshal(map[string]any{"method": "tools/call", "params": map[string]any{"name": tool, "arguments": args}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := plugintest.Direct(notes(), nil).Call(t.Context(), "call", in, w.Effect, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r struct {
-		Content []struct{ Text string }
-		IsError bool
-	}
-	if err := json.Unmarshal(out, &r); err != nil {
-		t.Fatal(err)
-	}
-	return r.Content[0].Text, r.IsError
+	return plugintest.CallTool(t, plugintest.Direct(notes(), nil), w.Effect, tool, args)
 }
 
 func TestLife(t *testing.T) {
@@ -101,16 +83,8 @@ func TestBounds(t *testing.T) {
 
 func TestDuties(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("plugin.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := manifest.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
 	plugintest.Run(t, plugintest.Config{
-		Manifest: m,
+		Manifest: plugintest.Manifest(t, "plugin.yaml"),
 		Open:     func(*testing.T) plugintest.Plugin { return plugintest.Direct(notes(), nil) },
 		Effect: func() plugintest.Effect {
 			w := new(plugintest.World)

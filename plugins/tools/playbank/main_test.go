@@ -2,11 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/plugintest"
 )
 
@@ -21,13 +19,9 @@ func TestLedger(t *testing.T) {
 		{"ledger", `{"card":"play"}`, "12.05 USD to Book Depot"},
 		{"ledger", `{"card":"gold"}`, "not_found"},
 	} {
-		in := `{"method":"tools/call","params":{"name":"` + step.tool + `","arguments":` + step.args + `}}`
-		out, err := plugintest.Direct(bank(), nil).Call(t.Context(), "call", []byte(in), w.Effect, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(out), step.want) {
-			t.Errorf("%s %s: %s; want %q in it", step.tool, step.args, out, step.want)
+		got, _ := plugintest.CallTool(t, plugintest.Direct(bank(), nil), w.Effect, step.tool, json.RawMessage(step.args))
+		if !strings.Contains(got, step.want) {
+			t.Errorf("%s %s: %s; want %q in it", step.tool, step.args, got, step.want)
 		}
 	}
 }
@@ -35,14 +29,7 @@ func TestLedger(t *testing.T) {
 // TestManifest holds the manifest to the vocabulary and to the source.
 func TestManifest(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("plugin.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := manifest.Parse(b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := plugintest.Manifest(t, "plugin.yaml")
 	for _, tool := range bank().Tools {
 		spec, ok := m.Tool(tool.Name)
 		if !ok || !json.Valid([]byte(tool.Input)) || spec.Description != tool.Description {

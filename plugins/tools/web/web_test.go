@@ -1,14 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/ambithost/ambit/sdk"
-	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/plugintest"
 )
 
@@ -16,25 +13,11 @@ import (
 func ask(t *testing.T, answer func(plugintest.HTTPRequest) plugintest.HTTPResponse, args map[string]any) (text string, isError bool) {
 	t.Helper()
 	world := &plugintest.World{HTTP: answer}
-	in, err := json.Marshal(map[string]any{"method": "tools/call", "params": map[string]any{"name": "fetch", "arguments": args}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := plugintest.Direct(web(), nil).Call(t.Context(), "call", in, world.Effect, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r struct {
-		Content []struct{ Text string }
-		IsError bool
-	}
-	if err := json.Unmarshal(out, &r); err != nil {
-		t.Fatal(err)
-	}
+	text, isError = plugintest.CallTool(t, plugintest.Direct(web(), nil), world.Effect, "fetch", args)
 	if n := world.OpenStreams(); n != 0 {
 		t.Errorf("%d bodies were left open", n)
 	}
-	return r.Content[0].Text, r.IsError
+	return text, isError
 }
 
 func serve(contentType, body string) func(plugintest.HTTPRequest) plugintest.HTTPResponse {
@@ -177,15 +160,7 @@ func TestAnswers(t *testing.T) {
 
 func TestDuties(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("plugin.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := manifest.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plugintest.Run(t, plugintest.Config{Manifest: m, Open: func(*testing.T) plugintest.Plugin { return plugintest.Direct(web(), nil) }})
+	plugintest.Run(t, plugintest.Config{Manifest: plugintest.Manifest(t, "plugin.yaml"), Open: func(*testing.T) plugintest.Plugin { return plugintest.Direct(web(), nil) }})
 }
 
 // FuzzParse: no page, whatever it claims to be, ends in a panic, invalid UTF-8
