@@ -105,7 +105,10 @@ func (r *ring) call(ctx context.Context, wait time.Duration, f func() error) err
 	}()
 	select {
 	case err := <-done:
-		return err
+		if _, typed := errors.AsType[*protocol.Error](err); err == nil || typed {
+			return err
+		}
+		return protocol.Errorf(protocol.Unavailable, "the system's keyring: %v", err)
 	case <-ctx.Done():
 		return protocol.Errorf(protocol.Unavailable, "the system's keyring did not answer within %v: unlock it", wait)
 	}
@@ -162,7 +165,7 @@ func (r *ring) set(ctx context.Context, item string, value []byte) error {
 	return r.call(ctx, ringWait, func() error {
 		err := keyring.Set(r.service, item, text)
 		if errors.Is(err, keyring.ErrSetDataTooBig) {
-			return fmt.Errorf("the system's keyring does not take %d bytes", len(value))
+			return protocol.Errorf(protocol.Limit, "the system's keyring does not take %d bytes", len(value))
 		}
 		return err
 	})

@@ -252,8 +252,12 @@ func TestKeyring(t *testing.T) {
 	}
 
 	keyring.MockInitWithError(errors.New("locked"))
-	if _, err := Open(t.Context(), Config{Dir: dir, Keyring: true}); protocol.CodeOf(err) != protocol.Unavailable {
+	locked := open(t, Config{Dir: dir, Keyring: true})
+	if err := second(locked.Get(t.Context(), "B")); protocol.CodeOf(err) != protocol.Unavailable {
 		t.Fatalf("a locked keyring that holds the secrets: %v", err)
+	}
+	if err := locked.Set(t.Context(), "C", []byte(plain)); protocol.CodeOf(err) != protocol.Unavailable {
+		t.Fatalf("a locked keyring took a secret: %v", err)
 	}
 	if s := open(t, Config{Dir: t.TempDir(), Keyring: true}); s.Backend() != kindFile {
 		t.Fatalf("no working keyring: backend %s", s.Backend())
