@@ -111,7 +111,7 @@ func (t tools) List(_ context.Context, _ string) ([]agent.Tool, error) {
 
 func (t tools) Call(ctx context.Context, o gate.Origin, tool string, args json.RawMessage) (agent.Result, error) {
 	r, err := t.effects.CallTool(ctx, policy.Entity{Type: "agent", ID: o.Agent}, o, tool, args)
-	return agent.Result{Text: r.Text, IsError: r.IsError, Labels: r.Labels}, err
+	return agent.Result{Text: r.Text, IsError: r.IsError, Code: r.Code, Labels: r.Labels}, err
 }
 
 // turns puts turns on the audit log.

@@ -30,6 +30,7 @@ import (
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/model"
+	"github.com/ambithost/ambit/sdk/protocol"
 )
 
 // Model continues conversations. The actor is the agent that the origin names.
@@ -65,6 +66,7 @@ type Tool struct {
 type Result struct {
 	Text    string
 	IsError bool
+	Code    protocol.Code // why it is an error; empty: failed
 	Labels  []string
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,7 +23,7 @@ func (t *turn) outcomeOf(ctx context.Context, tool Tool, r Result, err error) ou
 	if err == nil {
 		o := outcome{state: CallDone, labels: r.Labels, text: frame(tool.Name, r.Labels, cut(r.Text, limit)), short: short(r.Text)}
 		if r.IsError {
-			o.state, o.code = CallError, protocol.Failed
+			o.state, o.code = CallError, cmp.Or(r.Code, protocol.Failed)
 		}
 		return o
 	}

@@ -171,6 +171,20 @@ func TestDenialsGoToTheModelAndEndTheTurn(t *testing.T) {
 	}
 }
 
+// TestRefusalsInsideATool: the tool was allowed and what it asked for was not,
+// again and again.
+func TestRefusalsInsideATool(t *testing.T) {
+	t.Parallel()
+	b := &toolbox{}
+	b.add("web/fetch", capability.Read, func(context.Context, gate.Origin, json.RawMessage) (agent.Result, error) {
+		return agent.Result{Text: "denied: web may not http.request evil.example", IsError: true, Code: protocol.Denied}, nil
+	})
+	f := start(t, replies(want("web__fetch")), b)
+	if end := f.ask("look"); end.Reason != agent.Refused || !strings.Contains(end.Text, "tool web/fetch 3 times") {
+		t.Errorf("ended as %s: %s", end.Reason, end.Text)
+	}
+}
+
 func TestLimitsEndWithAClearMessage(t *testing.T) {
 	t.Parallel()
 	long := say("x")

@@ -106,7 +106,7 @@ func waitLock(f *os.File) error {
 		if !errors.Is(err, errLocked) || try == 100 || pid == 0 || alive(pid) {
 			return err
 		}
-		time.Sleep(30 * time.Millisecond)
+		<-time.After(30 * time.Millisecond) // three seconds in all, before there is anything to cancel
 	}
 }
 

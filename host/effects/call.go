@@ -31,6 +31,7 @@ type Call struct {
 	last    uint64
 	streams map[uint64]*stream
 	labels  map[string]bool // of what other tools gave this call
+	refusal protocol.Code   // of the last effect that was decided against; empty: none
 }
 
 // Call begins to serve a call of a plugin.
@@ -69,6 +70,24 @@ func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error)
 	if closed {
 		return nil, errClosed
 	}
+	out, err := c.perform(ctx, name, args)
+	switch code := protocol.CodeOf(err); code {
+	case protocol.Denied, protocol.Declined, protocol.Revoked:
+		c.mu.Lock()
+		c.refusal = code
+		c.mu.Unlock()
+	}
+	return out, err
+}
+
+// refused is the code of the last effect that was decided against, if any was.
+func (c *Call) refused() protocol.Code {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refusal
+}
+
+func (c *Call) perform(ctx context.Context, name string, args []byte) ([]byte, error) {
 	switch name {
 	case "http.request":
 		return c.httpRequest(ctx, args)

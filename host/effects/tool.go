@@ -2,6 +2,7 @@ package effects
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -25,8 +26,11 @@ const (
 type ToolResult struct {
 	Text    string
 	IsError bool
-	Labels  []string // sorted
-	Effect  string   // id in the audit log
+	// Code is why, for an error: that of an effect which the tool asked for and
+	// was refused, else failed. A tool may hide a refusal by answering well.
+	Code   protocol.Code
+	Labels []string // sorted
+	Effect string   // id in the audit log
 }
 
 // CallTool calls a tool ("plugin/tool") for an actor, through the gate, under
@@ -70,6 +74,9 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 				return err
 			}
 			result = out
+			if result.IsError {
+				result.Code = cmp.Or(call.refused(), protocol.Failed)
+			}
 			result.Labels, result.Effect = call.labelled(spec.Labels), f.ID()
 			return nil
 		},

@@ -177,6 +177,31 @@ func TestPluginCallsTool(t *testing.T) {
 	}
 }
 
+// TestCodeOfARefusedTool: the tool says in its own words that it failed; why is
+// told by what the gate said to it.
+func TestCodeOfARefusedTool(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.tools()
+	w.grant(t, "t", "tool.call", `{"tools":["t/echo"]}`)
+	for asks, want := range map[string]protocol.Code{"clock.read": protocol.Denied, "kv.read": protocol.Failed, "": protocol.Failed} {
+		args := []byte(`{}`)
+		if asks == "kv.read" { // wrong arguments, which is no refusal
+			args = []byte(`{"key":5}`)
+		}
+		w.cell = func(ctx context.Context, _, _ string, _ []byte, effect func(context.Context, string, []byte) ([]byte, error), _ func([]byte)) ([]byte, error) {
+			if asks != "" {
+				_, _ = effect(ctx, asks, args)
+			}
+			return []byte(`{"isError":true,"content":[{"type":"text","text":"it did not work"}]}`), nil
+		}
+		r, err := w.effects.CallTool(t.Context(), mainAgent, gate.Origin{}, "t/echo", json.RawMessage(`{"text":"a"}`))
+		if err != nil || !r.IsError || r.Code != want {
+			t.Errorf("a tool that asked for %q: %+v, %v", asks, r, err)
+		}
+	}
+}
+
 func TestPluginsThatCallEachOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
