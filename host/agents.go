@@ -101,7 +101,7 @@ func (t tools) List(_ context.Context, _ string) ([]agent.Tool, error) {
 			if granted[name+" "+spec.Power()] {
 				out = append(out, agent.Tool{
 					Name: name + "/" + spec.Name, Description: spec.Description, Input: spec.Input,
-					Risk: riskOf(spec.Power()), Idempotent: spec.Idempotent, Labels: spec.Labels,
+					Risk: spec.Level(), Idempotent: spec.Idempotent, Labels: spec.Labels,
 				})
 			}
 		}

@@ -166,7 +166,7 @@ func requirement(a manifest.Requirement) control.Requirement {
 
 func toolsOf(m *manifest.Manifest) (out []control.Tool) {
 	for _, t := range m.Tools {
-		out = append(out, control.Tool{Name: t.Name, Description: t.Description, Capability: t.Power(), Risk: riskOf(t.Power()), Input: t.Input, Labels: t.Labels, Idempotent: t.Idempotent})
+		out = append(out, control.Tool{Name: t.Name, Description: t.Description, Capability: t.Power(), Risk: t.Level(), Input: t.Input, Labels: t.Labels, Idempotent: t.Idempotent})
 	}
 	return out
 }

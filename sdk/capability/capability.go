@@ -7,6 +7,8 @@
 // policies; nothing in this package can be changed by a caller.
 package capability
 
+import "slices"
+
 // Risk says how much harm one use can do and so how it is recorded and asked.
 type Risk string
 
@@ -21,6 +23,13 @@ const (
 	// Control acts on the host itself.
 	Control Risk = "control"
 )
+
+// AtLeast reports whether one risk is as great as another. What is no risk is
+// smaller than all.
+func (r Risk) AtLeast(other Risk) bool {
+	order := []Risk{Read, Write, Irreversible, Control}
+	return slices.Index(order, r) >= slices.Index(order, other)
+}
 
 // Any as a scope entry admits every value (for hosts: on the default port).
 const Any = "*"
@@ -46,11 +55,23 @@ type ScopeKey struct {
 	Doc       string
 }
 
+// Role is what an argument of a tool is to those outside.
+type Role string
+
+const (
+	// Destination says who or what is reached: a recipient, a payee, an
+	// address, a place, the thing that is acted on.
+	Destination Role = "destination"
+	// Content is what gets there, or what is set.
+	Content Role = "content"
+)
+
 // Attribute is a fact about a request that policy may rely on.
 type Attribute struct {
 	Name     string
 	Type     string // "string", "integer", "boolean", "strings" (a list)
 	Required bool
+	Role     Role // of a tool's argument of this name; empty is neither
 	Doc      string
 }
 

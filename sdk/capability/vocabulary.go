@@ -32,6 +32,16 @@ func required(name, typ, doc string) Attribute {
 	return Attribute{Name: name, Type: typ, Required: true, Doc: doc}
 }
 
+// where is a required attribute that says who or what is reached, text one that
+// says what gets there.
+func where(name, typ, doc string) Attribute {
+	return Attribute{Name: name, Type: typ, Required: true, Role: Destination, Doc: doc}
+}
+
+func text(name, doc string) Attribute {
+	return Attribute{Name: name, Type: "string", Required: true, Role: Content, Doc: doc}
+}
+
 func optional(name, typ, doc string) Attribute { return Attribute{Name: name, Type: typ, Doc: doc} }
 
 // hostPowers are the effects that the host itself performs.
@@ -68,7 +78,7 @@ func hostPowers() []Capability {
 		{Name: "schedule.create", Risk: Write, Doc: "Wake the agent later.", Attributes: []Attribute{required("kind", "string", "at, every or cron"), optional("every_seconds", "integer", "")}, Scope: []ScopeKey{allow("kinds", "kind", MatchExact, "at, every, cron", Any)}},
 		{Name: "schedule.cancel", Risk: Write, Doc: "Cancel a schedule.", Attributes: []Attribute{required("id", "string", "")}},
 		{Name: "message.send", Risk: Write, Doc: "Send a message to the owner or a paired contact.",
-			Attributes: []Attribute{required("to", "string", `"owner" or a paired contact`), optional("channel", "string", ""), optional("bytes", "integer", "length of the text")},
+			Attributes: []Attribute{where("to", "string", `"owner" or a paired contact`), optional("channel", "string", ""), optional("bytes", "integer", "length of the text")},
 			Scope:      []ScopeKey{allow("to", "to", MatchExact, "recipients", "owner")}},
 		{Name: "model.complete", Risk: Read, Doc: "Have a language model continue a conversation.",
 			Attributes: []Attribute{required("model", "string", "model name as the provider knows it"), optional("max_tokens", "integer", "")},
@@ -79,7 +89,7 @@ func hostPowers() []Capability {
 		{Name: "clock.read", Risk: Read, Doc: "Read the time, the owner's zone, and when the owner was last present."},
 		{Name: "log.write", Risk: Read, Doc: "Write a line to the host's log.", Attributes: []Attribute{required("level", "string", "")}},
 		{Name: "audit.read", Risk: Read, Doc: "Read the audit log."},
-		{Name: "host.revoke", Risk: Control, Doc: "Revoke grants.", Attributes: []Attribute{required("target", "string", "plugin, or plugin/capability")}, Scope: []ScopeKey{allow("targets", "target", MatchExact, "what may be revoked")}},
+		{Name: "host.revoke", Risk: Control, Doc: "Take grants back.", Attributes: []Attribute{required("target", "string", "plugin, or plugin/capability")}, Scope: []ScopeKey{allow("targets", "target", MatchExact, "what may be revoked")}},
 		{Name: "host.kill", Risk: Control, Doc: "Pull the kill switch.", Attributes: []Attribute{required("target", "string", `"all", "agent:NAME", "plugin:NAME"`)}, Scope: []ScopeKey{allow("targets", "target", MatchExact, "what may be killed")}},
 		{Name: "owner.speak", Risk: Control, Doc: "Messages from this channel's paired owner count as the owner's words."},
 		{Name: "owner.approve", Risk: Control, Doc: "Answers to approvals from this channel count, up to the ceiling.", Scope: []ScopeKey{atMost("amount", "ceiling in minor units")}, Attributes: []Attribute{optional("amount", "integer", "minor units")}},
@@ -95,37 +105,4 @@ func pathAttrs() []Attribute {
 }
 func pathScope() []ScopeKey {
 	return []ScopeKey{allow("paths", "path", MatchPath, `files, folders ("notes/"), or "." for the whole workspace`)}
-}
-
-// domainPowers are carried by tools. A tool that declares one takes at least
-// the required attributes as arguments under these names.
-func domainPowers() []Capability {
-	recipients := required("recipients", "strings", "addresses of all who get it")
-	to := allow("to", "recipients", MatchExact, "recipients")
-	amount := required("amount", "integer", "minor units of the currency, e.g. cents")
-	currency := required("currency", "string", "ISO 4217, e.g. USD")
-	money := []ScopeKey{atMost("amount", "minor units in one charge"), allow("currencies", "currency", MatchExact, "ISO 4217", Any)}
-	anySource := []ScopeKey{allow("sources", "source", MatchExact, "which accounts or places", Any)}
-	source := []Attribute{required("source", "string", "account or place")}
-	return []Capability{
-		{Name: "card.charge", Domain: true, Risk: Irreversible, Doc: "Charge a payment card.", Attributes: []Attribute{amount, currency, required("merchant", "string", "who is paid")}, Scope: append(money, allow("merchants", "merchant", MatchExact, "who may be paid", Any))},
-		{Name: "card.issue", Domain: true, Risk: Irreversible, Doc: "Issue a payment card.", Attributes: []Attribute{amount, currency}, Scope: money},
-		{Name: "card.read", Domain: true, Risk: Read, Doc: "Read a card's balance and charges.", Attributes: []Attribute{required("card", "string", "which card")}, Scope: []ScopeKey{allow("cards", "card", MatchExact, "which cards", Any)}},
-		{Name: "payment.send", Domain: true, Risk: Irreversible, Doc: "Send money.", Attributes: []Attribute{amount, currency, required("payee", "string", "who gets it")}, Scope: append(money, allow("payees", "payee", MatchExact, "who may be paid"))},
-		{Name: "call.place", Domain: true, Risk: Irreversible, Doc: "Place a phone call.", Attributes: []Attribute{required("number", "string", "E.164")}, Scope: []ScopeKey{allow("numbers", "number", MatchPrefix, "E.164 prefixes")}},
-		{Name: "mail.read", Domain: true, Risk: Read, Doc: "Read mail.", Attributes: []Attribute{required("mailbox", "string", "")}, Scope: []ScopeKey{allow("mailboxes", "mailbox", MatchExact, "which mailboxes", Any)}},
-		{Name: "mail.send", Domain: true, Risk: Irreversible, Doc: "Send mail.", Attributes: []Attribute{recipients}, Scope: []ScopeKey{to}},
-		{Name: "social.read", Domain: true, Risk: Read, Doc: "Read a social network.", Attributes: source, Scope: anySource},
-		{Name: "social.post", Domain: true, Risk: Irreversible, Doc: "Post in public.", Attributes: []Attribute{required("place", "string", "where it appears"), required("text", "string", "what is posted")}, Scope: []ScopeKey{allow("places", "place", MatchExact, "where", Any)}},
-		{Name: "social.message", Domain: true, Risk: Irreversible, Doc: "Message someone on a social network.", Attributes: []Attribute{recipients, required("text", "string", "")}, Scope: []ScopeKey{to}},
-		{Name: "calendar.read", Domain: true, Risk: Read, Doc: "Read a calendar.", Attributes: source, Scope: anySource},
-		{Name: "calendar.write", Domain: true, Risk: Write, Doc: "Change a calendar.", Attributes: source, Scope: anySource},
-		{Name: "drive.read", Domain: true, Risk: Read, Doc: "Read files kept elsewhere.", Attributes: source, Scope: anySource},
-		{Name: "drive.write", Domain: true, Risk: Write, Doc: "Change files kept elsewhere.", Attributes: source, Scope: anySource},
-		{Name: "memory.read", Domain: true, Risk: Read, Doc: "Read what the agent remembers."},
-		{Name: "memory.write", Domain: true, Risk: Write, Doc: "Change what the agent remembers."},
-		{Name: "web.fetch", Domain: true, Risk: Read, Doc: "Fetch a page of the web.", Attributes: []Attribute{required("url", "string", "absolute URL")}, Scope: []ScopeKey{allow("urls", "url", MatchPrefix, "URL prefixes", Any)}},
-		{Name: "web.search", Domain: true, Risk: Read, Doc: "Search the web.", Attributes: []Attribute{required("query", "string", "")}},
-		{Name: "code.run", Domain: true, Risk: Read, Doc: "Run a program without network, files or clock.", Attributes: []Attribute{required("language", "string", "")}, Scope: []ScopeKey{allow("languages", "language", MatchExact, "which languages", Any)}},
-	}
 }

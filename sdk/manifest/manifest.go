@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -73,6 +74,46 @@ type ToolSpec struct {
 	// Labels mark the results: "untrusted" (text that others wrote),
 	// "private" (about the owner).
 	Labels []string `json:"labels,omitempty"`
+	// Risk raises the risk of calling the tool above its capability's, for a
+	// tool that does more harm than its kind (one that deletes for good) or
+	// that changes something without having a domain power.
+	Risk capability.Risk `json:"risk,omitempty"`
+	// Destinations are the arguments that say who or what is reached or acted
+	// on, Contents those that say what gets there or is set. Arguments that the
+	// vocabulary names for the tool's capability have their role already.
+	Destinations []string `json:"destinations,omitempty"`
+	Contents     []string `json:"contents,omitempty"`
+}
+
+// Level is the risk of calling the tool: its capability's, or its own if that
+// is greater.
+func (t *ToolSpec) Level() capability.Risk {
+	c, ok := capability.Lookup(t.Power())
+	switch {
+	case !ok:
+		return capability.Irreversible
+	case t.Risk.AtLeast(c.Risk):
+		return t.Risk
+	}
+	return c.Risk
+}
+
+// Role is what an argument of the tool is to those outside.
+func (t *ToolSpec) Role(argument string) capability.Role {
+	switch {
+	case slices.Contains(t.Destinations, argument):
+		return capability.Destination
+	case slices.Contains(t.Contents, argument):
+		return capability.Content
+	}
+	if c, ok := capability.Lookup(t.Power()); ok {
+		for _, a := range c.Attributes {
+			if a.Name == argument {
+				return a.Role
+			}
+		}
+	}
+	return ""
 }
 
 // Power returns the capability that calling the tool uses.

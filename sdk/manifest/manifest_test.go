@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ambithost/ambit/sdk/capability"
 )
 
 const good = `
@@ -53,6 +55,12 @@ func TestParse(t *testing.T) {
 		"tool twice":          {"name: pay", "name: look", "twice"},
 		"format 2":            {"manifest: 1", "manifest: 2", "want 1"},
 		"version":             {"version: 1.0.0", "version: one", "version"},
+		"unknown destination": {"capability: card.charge", "capability: card.charge\n    destinations: [shop]", "no argument"},
+		"unknown content":     {"capability: card.charge", "capability: card.charge\n    contents: [memo]", "no argument"},
+		"two roles":           {"capability: card.charge", "capability: card.charge\n    destinations: [merchant]\n    contents: [merchant]", "both"},
+		"risk too low":        {"capability: card.charge", "capability: card.charge\n    risk: write", "no less than"},
+		"risk unknown":        {"capability: card.charge", "capability: card.charge\n    risk: awful", "risk"},
+		"risk of the host":    {"capability: card.charge", "capability: card.charge\n    risk: control", "risk"},
 	} {
 		text := strings.Replace(good, c.from, c.to, 1)
 		if text == good {
@@ -117,4 +125,21 @@ func FuzzParse(f *testing.F) {
 			_, _ = m.Asks(nil)
 		}
 	})
+}
+
+func TestRolesAndLevel(t *testing.T) {
+	t.Parallel()
+	pay := ToolSpec{Capability: "card.charge", Contents: []string{"memo"}}
+	for name, want := range map[string]capability.Role{"merchant": capability.Destination, "memo": capability.Content, "amount": "", "other": ""} {
+		if got := pay.Role(name); got != want {
+			t.Errorf("%s: role %q, want %q", name, got, want)
+		}
+	}
+	plain := ToolSpec{Risk: capability.Write, Destinations: []string{"room"}}
+	if plain.Level() != capability.Write || plain.Role("room") != capability.Destination {
+		t.Errorf("level %q, role %q", plain.Level(), plain.Role("room"))
+	}
+	if unknown := (&ToolSpec{Capability: "no.such"}).Level(); unknown != capability.Irreversible {
+		t.Errorf("a power outside the vocabulary is %q", unknown)
+	}
 }

@@ -97,6 +97,9 @@ func (m *Manifest) validateTools() (errs []error) {
 		if err := t.takesAttributes(); err != nil {
 			bad("%v", err)
 		}
+		if err := t.checkRoles(); err != nil {
+			bad("%v", err)
+		}
 	}
 	if m.Is(Tool) && len(m.Tools) == 0 {
 		errs = append(errs, errors.New("manifest: kind tool, but no tools"))
@@ -137,6 +140,31 @@ func (t *ToolSpec) takesAttributes() error {
 		p, ok := schema.Properties[a.Name]
 		if !ok || p.Type != want || !slices.Contains(schema.Required, a.Name) {
 			return fmt.Errorf("%s: input must require %q of type %s", c.Name, a.Name, want)
+		}
+	}
+	return nil
+}
+
+// checkRoles holds risk, destinations and contents to the vocabulary and to the
+// input schema: a role given to an argument that there is not guards nothing.
+func (t *ToolSpec) checkRoles() error {
+	if t.Risk != "" && (!slices.Contains([]capability.Risk{capability.Read, capability.Write, capability.Irreversible}, t.Risk) || t.Level() != t.Risk) {
+		return fmt.Errorf("risk %q: want write or irreversible, and no less than the risk of %s; leave it out to have that", t.Risk, t.Power())
+	}
+	var schema struct {
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	if err := json.Unmarshal(t.Input, &schema); err != nil {
+		return fmt.Errorf("input: %w", err)
+	}
+	for list, names := range map[string][]string{"destinations": t.Destinations, "contents": t.Contents} {
+		for _, name := range names {
+			if _, ok := schema.Properties[name]; !ok {
+				return fmt.Errorf("%s: the input schema has no argument %q", list, name)
+			}
+			if list == "contents" && slices.Contains(t.Destinations, name) {
+				return fmt.Errorf("%q is both a destination and a content; a destination it is", name)
+			}
 		}
 	}
 	return nil
