@@ -169,7 +169,7 @@ func (h *Host) openPlugins(ctx context.Context) (err error) {
 func (h *Host) openGate(ctx context.Context) (err error) {
 	h.gate, err = gate.Open(ctx, gate.Config{
 		Policy: h.policy, Audit: h.audit, Store: h.state, Plugins: h.plugins, Cells: h.cells, Logger: h.log,
-		OwnerSeen: h.seen, ApprovalTTL: time.Duration(h.file.ApprovalMinutes) * time.Minute, Notify: h.approvalChanged,
+		OwnerSeen: h.seen, Zone: h.zone, ApprovalTTL: time.Duration(h.file.ApprovalMinutes) * time.Minute, Notify: h.approvalChanged,
 	})
 	return err
 }

@@ -304,7 +304,7 @@ func (w *world) Keys(_ context.Context, plugin, prefix string) ([]string, error)
 }
 
 // memory is a gate.Store that forgets: a test does not restart.
-type memory struct{}
+type memory struct{ gate.BudgetStore }
 
 func (memory) LoadGrants(context.Context) ([]gate.Grant, error)      { return nil, nil }
 func (memory) SaveGrants(context.Context, []gate.Grant) error        { return nil }
@@ -315,3 +315,4 @@ func (memory) ClearLatch(context.Context, []gate.Halt) error         { return ni
 func (memory) AddApproval(_ context.Context, a *gate.Approval) error { a.ID = 1; return nil }
 func (memory) EndApproval(context.Context, gate.Approval) error      { return nil }
 func (memory) ExpireApprovals(context.Context, time.Time) error      { return nil }
+func (memory) RecoverCharges(context.Context, time.Time) error       { return nil }

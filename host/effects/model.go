@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ambithost/ambit/host/budget"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
@@ -52,6 +53,9 @@ func (e *Effects) complete(ctx context.Context, actor policy.Entity, origin gate
 			defer call.Close()
 			var err error
 			resp, err = e.invokeModel(ctx, call, input, onDelta)
+			if used := resp.Usage; used.Input > 0 || used.Output > 0 { // else the guess stands
+				f.Used(budget.Tokens, int64(used.Input)+int64(used.Output))
+			}
 			return err
 		},
 	})

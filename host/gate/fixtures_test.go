@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/budget"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 )
@@ -27,6 +28,8 @@ type world struct {
 	asks      map[string]capability.Scope
 	cells     map[string]bool
 	notified  chan Approval
+	charged   map[string][]budget.Charge // reserved
+	settled   map[string]Settlement
 }
 
 func newWorld() *world {
@@ -34,7 +37,7 @@ func newWorld() *world {
 		decision: func(*policy.Request) (policy.Decision, error) {
 			return policy.Decision{Verdict: policy.Allow, Revision: "r1"}, nil
 		},
-		grants: map[string]Grant{}, latch: map[string]Halt{}, approvals: map[int64]Approval{}, cells: map[string]bool{},
+		grants: map[string]Grant{}, latch: map[string]Halt{}, approvals: map[int64]Approval{}, charged: map[string][]budget.Charge{}, settled: map[string]Settlement{}, cells: map[string]bool{},
 		asks: map[string]capability.Scope{
 			"kv.read":      {},
 			"kv.write":     {},
@@ -168,6 +171,43 @@ func (w *world) ExpireApprovals(context.Context, time.Time) error {
 		}
 	})
 }
+
+func (w *world) room(charges []budget.Charge) error {
+	for _, c := range charges {
+		used := int64(0)
+		for effect, booked := range w.charged {
+			for _, b := range booked {
+				if b.Account == c.Account && w.settled[effect] != Released {
+					used += b.Amount
+				}
+			}
+		}
+		if c.Amount > c.Limit-used {
+			return &budget.Exceeded{Charge: c, Used: used}
+		}
+	}
+	return nil
+}
+
+func (w *world) AffordCharges(_ context.Context, charges []budget.Charge) (err error) {
+	storeErr := w.change(func() { err = w.room(charges) })
+	return errors.Join(storeErr, err)
+}
+
+func (w *world) ReserveCharges(_ context.Context, effect string, charges []budget.Charge) (err error) {
+	storeErr := w.change(func() {
+		if err = w.room(charges); err == nil {
+			w.charged[effect] = charges
+		}
+	})
+	return errors.Join(storeErr, err)
+}
+
+func (w *world) SettleCharges(_ context.Context, effect string, s Settlement, _ map[budget.Unit]int64, _ time.Time) error {
+	return w.change(func() { w.settled[effect] = s })
+}
+
+func (w *world) RecoverCharges(context.Context, time.Time) error { return nil }
 
 // kinds lists the recorded kinds in order, and checks on the way that every
 // outcome has its intent before it.

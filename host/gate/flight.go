@@ -29,6 +29,7 @@ type Flight struct {
 	begun    time.Time // zero until Perform is called; guarded by gate.mu
 	extended atomic.Bool
 	ended    atomic.Bool
+	bill     bill
 }
 
 // ID is the effect's id: in the audit log, and as the parent of effects made on
@@ -76,6 +77,7 @@ func (f *Flight) land() {
 
 func (g *Gate) leave(f *Flight) {
 	f.cancel(nil)
+	g.settle(f, neverBegun)
 	g.mu.Lock()
 	delete(g.flights, f)
 	g.mu.Unlock()

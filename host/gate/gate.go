@@ -65,6 +65,7 @@ type Config struct {
 	Logger      hclog.Logger     // nil: silent
 	Now         func() time.Time // nil: time.Now
 	OwnerSeen   func() time.Time // nil: never
+	Zone        *time.Location   // the owner's, for days and hours; nil: UTC
 	ApprovalTTL time.Duration    // how long an approval waits; 0: 10 minutes
 	// Notify hears of every approval that begins to wait or ends.
 	Notify func(Approval)
@@ -75,6 +76,7 @@ type Store interface {
 	GrantStore
 	LatchStore
 	ApprovalStore
+	BudgetStore
 }
 
 // Gate decides, records and performs effects. Make one with [Open].
@@ -106,6 +108,9 @@ func Open(ctx context.Context, cfg Config) (*Gate, error) {
 	}
 	if cfg.OwnerSeen == nil {
 		cfg.OwnerSeen = func() time.Time { return time.Time{} }
+	}
+	if cfg.Zone == nil {
+		cfg.Zone = time.UTC
 	}
 	if cfg.ApprovalTTL <= 0 {
 		cfg.ApprovalTTL = 10 * time.Minute
@@ -144,7 +149,8 @@ func (g *Gate) load(ctx context.Context) error {
 			g.cfg.Cells.Forbid(h.Target)
 		}
 	}
-	return g.cfg.Store.ExpireApprovals(ctx, g.cfg.Now())
+	now := g.cfg.Now()
+	return errors.Join(g.cfg.Store.ExpireApprovals(ctx, now), g.cfg.Store.RecoverCharges(ctx, now))
 }
 
 // Do takes one effect through the seven steps. The error is a *[Denial] when
@@ -232,25 +238,29 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 	return d, e.denyByPolicy(d)
 }
 
-// oblige meets what an allow is conditional on. An obligation the gate does
-// not know is one it can't meet.
+// oblige meets what an allow is conditional on: the owner's word, then the
+// budgets. What no budget has room for is not asked about.
 func (g *Gate) oblige(f *Flight, holder policy.Plugin, d policy.Decision) error {
-	ask := d.Verdict == policy.Ask
-	for _, o := range d.Obligations {
-		if o.Type != "approve" {
-			return f.effect.deny(protocol.Unavailable, f.record.Rule, fmt.Sprintf("policy obliges %q, which this host can't do", o.Type), "ambit policy check")
-		}
-		ask = true
-	}
-	if !ask {
-		return nil
-	}
-	if err := g.approve(f, d); err != nil {
+	duty, err := f.duties(d)
+	if err != nil {
 		return err
 	}
-	// The owner may have taken minutes: what policy says now counts.
-	_, err := g.decide(f, holder)
-	return err
+	if duty.ask {
+		if err := g.afford(f, duty.budgets); err != nil {
+			return err
+		}
+		if err := g.approve(f, d); err != nil {
+			return err
+		}
+		// The owner may have taken minutes: what policy says now counts.
+		if d, err = g.decide(f, holder); err != nil {
+			return err
+		}
+		if duty, err = f.duties(d); err != nil {
+			return err
+		}
+	}
+	return g.reserve(f, duty.budgets)
 }
 
 // intend writes the intent. If it can't be written nothing happens.
@@ -274,6 +284,7 @@ func (g *Gate) conclude(f *Flight, err error) error {
 	}
 	r.Rule, r.Revision, r.Grant, r.Approval, r.Verdict = "", "", "", "", ""
 	r.Status, r.Code, r.Detail, err = f.ending(err)
+	defer g.settle(f, r.Status)
 	if _, logErr := g.cfg.Audit.Append(context.WithoutCancel(f.ctx), r, nil, false); logErr != nil {
 		g.log.Error("the outcome can't be recorded", "effect", f.id, "status", r.Status, "error", logErr)
 	}
