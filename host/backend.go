@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/agent"
+	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/cell/confine"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/gate"
@@ -225,4 +227,12 @@ func (b backend) agentFor(name string) (*agent.Agent, error) {
 		return nil, protocol.Errorf(protocol.NotFound, "there is no agent %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(b.agents)), ", "))
 	}
 	return a, nil
+}
+
+func (h *Host) recordSecret(ctx context.Context, what, name string) error {
+	r := audit.Record{Kind: audit.Secret, Actor: "owner", Resource: name, Detail: what}
+	if _, err := h.audit.Append(ctx, r, nil, true); err != nil {
+		return fmt.Errorf("secret %s was %s, but that can't be recorded: %w", name, what, err)
+	}
+	return nil
 }

@@ -2,15 +2,11 @@ package host
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/gate"
-	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -140,76 +136,4 @@ func approvalID(id string) (int64, error) {
 		return 0, protocol.Errorf(protocol.Invalid, "approval %q: want its number (ambit approvals list)", id)
 	}
 	return n, nil
-}
-
-// PolicyStatus says what is in force.
-func (b backend) PolicyStatus(context.Context) (*control.PolicyStatus, error) {
-	s := b.policy.Status()
-	out := &control.PolicyStatus{Revision: s.Revision, Loaded: s.LoadedAt, Folder: b.path("policy"), Error: s.LastError}
-	counts := map[string]int{}
-	order := []string{}
-	for _, f := range s.Files {
-		name, _, _ := strings.Cut(f, "/")
-		if name == "lib" {
-			name = "base"
-		}
-		if counts[name] == 0 {
-			order = append(order, name)
-		}
-		counts[name]++
-	}
-	for _, name := range order {
-		out.Layers = append(out.Layers, control.Layer{Name: name, Files: counts[name]})
-	}
-	return out, nil
-}
-
-// CheckPolicy says whether a folder could be put in force.
-func (b backend) CheckPolicy(ctx context.Context, req control.PolicyCheckRequest) (*control.PolicyReport, error) {
-	folder := either(req.Folder, b.path("policy"))
-	layer := policy.Layer{Name: "owner", Dir: folder}
-	problems, err := policy.Check(ctx, layer)
-	if err != nil {
-		return nil, err
-	}
-	out := &control.PolicyReport{OK: len(problems) == 0, Folder: folder}
-	for _, p := range problems {
-		text := p.Message
-		if p.Advice != "" {
-			text += "; " + p.Advice
-		}
-		out.Problems = append(out.Problems, control.PolicyProblem{File: p.File, Line: p.Line, Message: text})
-	}
-	if !out.OK {
-		return out, nil
-	}
-	trial, err := policy.Open(ctx, policy.Config{Layers: []policy.Layer{layer}})
-	if err != nil {
-		return nil, err
-	}
-	st := trial.Status()
-	out.Revision = st.Revision
-	for _, f := range st.Files {
-		if strings.HasPrefix(f, "owner/") {
-			out.Files++
-		}
-	}
-	return out, trial.Close()
-}
-
-// EvalPolicy decides a made-up request.
-func (b backend) EvalPolicy(ctx context.Context, req policy.Request) (*policy.Decision, error) {
-	d, err := b.policy.Decide(ctx, &req)
-	if err != nil {
-		return nil, protocol.Errorf(protocol.Unavailable, "policy can't answer: %v", err)
-	}
-	return &d, nil
-}
-
-func (h *Host) recordSecret(ctx context.Context, what, name string) error {
-	r := audit.Record{Kind: audit.Secret, Actor: "owner", Resource: name, Detail: what}
-	if _, err := h.audit.Append(ctx, r, nil, true); err != nil {
-		return fmt.Errorf("secret %s was %s, but that can't be recorded: %w", name, what, err)
-	}
-	return nil
 }

@@ -273,7 +273,7 @@ func (m *memory) PolicyStatus(context.Context) (*control.PolicyStatus, error) {
 
 func (m *memory) CheckPolicy(_ context.Context, req control.PolicyCheckRequest) (*control.PolicyReport, error) {
 	if strings.HasSuffix(req.Folder, "bad") {
-		return &control.PolicyReport{Folder: "/bad", Problems: []control.PolicyProblem{{File: "mine.rego", Line: 3, Message: "undefined function http.send"}}}, nil
+		return &control.PolicyReport{Folder: "/bad", Problems: []control.PolicyProblem{{File: "mine.rego", Line: 3, Message: "undefined function http.send", Advice: "policies reach nothing outside"}}}, nil
 	}
 	return &control.PolicyReport{OK: true, Folder: req.Folder, Files: 2, Revision: "0123456789ab"}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +27,7 @@ func (a *app) policyCmd() *cobra.Command {
 			a.printPolicy(p)
 			return nil
 		},
-	}, a.policyCheckCmd(), a.policyEvalCmd())
+	}, a.policyCheckCmd(), a.policyTestCmd(), a.policyFmtCmd(), a.policyEvalCmd())
 	return a.jsonFlag(cmd)
 }
 
@@ -50,15 +49,11 @@ func (a *app) policyCheckCmd() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "check [FOLDER]",
 		Short: "Say whether a folder of policies, or yours, could be put in force",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: completeFolder,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			req := control.PolicyCheckRequest{}
-			if len(args) > 0 {
-				abs, err := filepath.Abs(args[0])
-				if err != nil {
-					return err
-				}
-				req.Folder = abs
+			req, err := folderOf(args)
+			if err != nil {
+				return err
 			}
 			r, err := a.client.CheckPolicy(cmd.Context(), req)
 			if err != nil {
@@ -82,7 +77,13 @@ func (a *app) printReport(r *control.PolicyReport) {
 		fmt.Fprintf(a.out, "%s: %s, revision %s\n", a.paint(green, "good"), count(int64(r.Files), "file", "files"), line(r.Revision))
 		return
 	}
-	for _, p := range r.Problems {
+	a.printProblems(r.Problems)
+	fmt.Fprintf(a.out, "%s in %s\n", a.paint(red, count(int64(len(r.Problems)), "problem", "problems")), line(r.Folder))
+}
+
+// printProblems is one line each: where, what, and below it what to do.
+func (a *app) printProblems(problems []control.PolicyProblem) {
+	for _, p := range problems {
 		place := line(p.File)
 		if p.Line > 0 {
 			place += fmt.Sprintf(":%d", p.Line)
@@ -91,8 +92,10 @@ func (a *app) printReport(r *control.PolicyReport) {
 			place += ": "
 		}
 		fmt.Fprintf(a.out, "%s%s\n", place, line(p.Message))
+		if p.Advice != "" {
+			fmt.Fprintf(a.out, "    %s\n", line(p.Advice))
+		}
 	}
-	fmt.Fprintf(a.out, "%s in %s\n", a.paint(red, count(int64(len(r.Problems)), "problem", "problems")), line(r.Folder))
 }
 
 // maxRequest caps a request read from a file or stdin, in bytes.

@@ -35,11 +35,24 @@ type PolicyReport struct {
 	Problems []PolicyProblem `json:"problems,omitempty"`
 }
 
-// PolicyProblem is one thing wrong with a policy file.
-type PolicyProblem struct {
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Message string `json:"message"`
+// PolicyProblem is one thing wrong with a policy file: where, what, and what to
+// do.
+type PolicyProblem = policy.Problem
+
+// PolicyTestReport is what the tests of a folder said.
+type PolicyTestReport struct {
+	OK     bool   `json:"ok"`
+	Folder string `json:"folder"`
+	policy.TestReport
+}
+
+// PolicyFormat is what the files of a folder would be in the usual form. The
+// host writes nothing: who asked does, if the digest is still the file's.
+type PolicyFormat struct {
+	Folder   string             `json:"folder"`
+	Files    int                `json:"files"` // of Rego
+	Changed  []policy.Formatted `json:"changed,omitempty"`
+	Problems []PolicyProblem    `json:"problems,omitempty"`
 }
 
 // PolicyRequest is an AuthZEN evaluation request, as policies see it.

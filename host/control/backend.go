@@ -23,6 +23,7 @@ type Backend interface {
 	Granter
 	Approver
 	PolicyReader
+	PolicyTester
 	AuditReader
 	AuditVerifier
 	SecretKeeper
@@ -94,6 +95,15 @@ type PolicyReader interface {
 	CheckPolicy(ctx context.Context, req PolicyCheckRequest) (*PolicyReport, error)
 	// EvalPolicy decides a made-up request; nothing is done or recorded.
 	EvalPolicy(ctx context.Context, req policy.Request) (*policy.Decision, error)
+}
+
+// PolicyTester helps who writes policies. Nothing here changes what is in force.
+type PolicyTester interface {
+	// TestPolicy runs a folder's tests. Tests that fail are a report, not an
+	// error.
+	TestPolicy(ctx context.Context, req PolicyCheckRequest) (*PolicyTestReport, error)
+	// FormatPolicy writes nothing.
+	FormatPolicy(ctx context.Context, req PolicyCheckRequest) (*PolicyFormat, error)
 }
 
 // AuditReader reads the log.

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,17 +43,6 @@ func (x *exchange) answer(ans AnswerRequest) (*Approval, error) {
 		return nil, err
 	}
 	return x.AnswerApproval(x.whole(), id, ans)
-}
-
-func (x *exchange) checkPolicy(req PolicyCheckRequest) (*PolicyReport, error) {
-	if req.Folder != "" && !filepath.IsAbs(req.Folder) {
-		return nil, protocol.Errorf(protocol.Invalid, "folder %q: want an absolute path", req.Folder)
-	}
-	return x.CheckPolicy(x.ctx(), req)
-}
-
-func (x *exchange) evalPolicy(req PolicyRequest) (*Decision, error) {
-	return x.EvalPolicy(x.ctx(), req)
 }
 
 func (x *exchange) setSecret(req SecretRequest) (empty, error) {

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"context"
+
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -50,7 +52,15 @@ func routes() []route {
 		{"POST /v1/approvals/{id}/answer", nil, smallBody, takes((*exchange).answer)},
 
 		{"GET /v1/policy", nil, 0, gives(func(x *exchange) (*PolicyStatus, error) { return x.PolicyStatus(x.ctx()) })},
-		{"POST /v1/policy/check", nil, smallBody, takes((*exchange).checkPolicy)},
+		{"POST /v1/policy/check", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyReport, error) {
+			return x.CheckPolicy
+		})},
+		{"POST /v1/policy/test", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyTestReport, error) {
+			return x.TestPolicy
+		})},
+		{"POST /v1/policy/format", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyFormat, error) {
+			return x.FormatPolicy
+		})},
 		{"POST /v1/policy/eval", nil, mediumBody, takes((*exchange).evalPolicy)},
 
 		{"GET /v1/audit", auditParams(), 0, gives((*exchange).auditPage)},

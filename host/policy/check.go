@@ -2,13 +2,11 @@ package policy
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/tester"
 
 	"github.com/ambithost/ambit/policies"
 )
@@ -17,8 +15,8 @@ import (
 const testTime = time.Second
 
 // Check says what is wrong with the files of layers: what [Open] would refuse,
-// rules that can have no effect, and tests (*_test.rego, rules named test_…)
-// that fail. No problems means that the files would be taken. The error is
+// words that no request has, rules that can have no effect or never be true,
+// and tests that fail (see [Test]). No problems means that the files would be taken. The error is
 // about the check itself.
 func Check(ctx context.Context, layers ...Layer) ([]Problem, error) {
 	files, problems := read(policies.FS, layers)
@@ -28,44 +26,19 @@ func Check(ctx context.Context, layers ...Layer) ([]Problem, error) {
 	if len(problems) > 0 {
 		return sorted(problems), nil
 	}
-	if _, problems = compile(files); len(problems) > 0 {
-		return sorted(problems), nil
+	report := &TestReport{}
+	err := report.run(ctx, slices.DeleteFunc(slices.Clone(files), func(s source) bool { return s.layer == "" && s.isTest() }))
+	if err != nil || len(report.Problems) > 0 {
+		return report.Problems, err
 	}
-	problems, err := try(ctx, slices.DeleteFunc(slices.Clone(files), func(s source) bool { return s.layer == "" && s.isTest() }))
-	return sorted(append(problems, silent(files)...)), err
-}
-
-// try runs the tests among the files. Rules are not tagged here, so that tests
-// see the sets that the files define.
-func try(ctx context.Context, files []source) ([]Problem, error) {
-	modules, problems := parse(files, false)
-	if len(problems) > 0 {
-		return problems, nil
-	}
-	runner := tester.NewRunner().SetCompiler(compiler()).SetDefaultRegoVersion(ast.RegoV1).SetModules(modules).
-		SetTimeout(testTime).RaiseBuiltinErrors(true).EnableTracing(false)
-	results, err := runner.RunTests(ctx, nil)
-	if err != nil {
-		return compileProblems(err, paths(files)), nil
-	}
-	file := paths(files)
-	for r := range results {
-		var message string
-		switch {
-		case r.Error != nil:
-			message = fmt.Sprintf("%s can't be evaluated: %v", r.Name, r.Error)
-		case r.Fail:
-			message = fmt.Sprintf("%s fails", r.Name)
-		default:
-			continue
+	for _, t := range report.Tests {
+		if !t.OK {
+			problems = append(problems, Problem{File: t.File, Line: t.Line, Message: t.Name + ": " + t.Message, Advice: "correct the rule or its test"})
 		}
-		p := Problem{File: "policy", Message: message, Advice: "correct the rule or its test"}
-		if r.Location != nil {
-			p.File, p.Line = file(r.Location.File), r.Location.Row
-		}
-		problems = append(problems, p)
 	}
-	return problems, ctx.Err()
+	modules, _ := parse(files, false)
+	problems = append(problems, lint(files, modules)...)
+	return sorted(append(problems, silent(files)...)), nil
 }
 
 // silent finds files of layers that say nothing and that nobody reads: most
@@ -90,7 +63,7 @@ func silent(files []source) []Problem {
 	mute := map[string]Problem{}
 	for _, f := range files {
 		m := modules[f.module()]
-		if f.layer == "" || m == nil || read[m.Package.Path.String()] {
+		if f.layer == "" || f.isList() || m == nil || read[m.Package.Path.String()] {
 			continue
 		}
 		if !slices.ContainsFunc(m.Rules, func(r *ast.Rule) bool { return slices.Contains(kinds, string(r.Head.Name)) }) {

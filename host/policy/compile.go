@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ import (
 type set struct {
 	revision string
 	files    []string
+	layers   []LayerFiles
 	layered  bool // whether it holds rules that are not ours
 	compiler *ast.Compiler
 	queries  ast.QueryCompiler
@@ -69,6 +71,7 @@ func compile(files []source) (*set, []Problem) {
 	for _, f := range files {
 		s.layered = s.layered || f.layer != ""
 		s.files = append(s.files, f.path)
+		s.count(f.layer)
 	}
 	if s.layered {
 		s.limit = deadline
@@ -76,8 +79,17 @@ func compile(files []source) (*set, []Problem) {
 	return s, nil
 }
 
+// count adds a file to its layer's.
+func (s *set) count(layer string) {
+	name := cmp.Or(layer, "base")
+	if n := len(s.layers); n == 0 || s.layers[n-1].Name != name {
+		s.layers = append(s.layers, LayerFiles{Name: name})
+	}
+	s.layers[len(s.layers)-1].Files++
+}
+
 func compiler() *ast.Compiler {
-	return ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
+	return ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1).WithSchemas(schemas())
 }
 
 func paths(files []source) func(string) string {
@@ -100,6 +112,18 @@ func parse(files []source, tagged bool) (map[string]*ast.Module, []Problem) {
 	spoken := map[string]map[string]bool{} // kind → packages
 	options := ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()}
 	for _, f := range files {
+		if strings.HasSuffix(f.name, casesSuffix) {
+			continue
+		}
+		if f.isList() {
+			m, problem := listModule(f)
+			if problem != nil {
+				problems = append(problems, *problem)
+				continue
+			}
+			modules[f.module()] = m
+			continue
+		}
 		m, err := ast.ParseModuleWithOpts(f.module(), f.text, options)
 		if err != nil {
 			problems = append(problems, compileProblems(err, paths(files))...)
@@ -134,7 +158,7 @@ func layersModule(spoken map[string]map[string]bool) *ast.Module {
 	var b strings.Builder
 	b.WriteString("package ambit.layers\n")
 	if len(spoken) == 0 {
-		b.WriteString("have_a_word if input.facts == null\n") // never, and the rule index knows it
+		b.WriteString("have_a_word if input.action.name == \"\"\n") // nothing is allowed there anyway, and the rule index knows it
 	}
 	for _, kind := range kinds {
 		if len(spoken[kind]) == 0 {

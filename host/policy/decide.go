@@ -83,8 +83,9 @@ func (e *Engine) apart(ctx context.Context, s *set, in ast.Value) (ast.Value, er
 	return nil, ErrDeadline
 }
 
-// evaluate runs the prepared query. A panic of OPA's is an error here.
-func (s *set) evaluate(ctx context.Context, in ast.Value) (v ast.Value, err error) {
+// evaluate runs the prepared query. A panic of OPA's is an error here. With a
+// tracer every rule is looked at, also those that an index would rule out.
+func (s *set) evaluate(ctx context.Context, in ast.Value, tracers ...topdown.QueryTracer) (v ast.Value, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			v, err = nil, fmt.Errorf("policy %s: evaluation panicked: %v", s.revision, p)
@@ -106,7 +107,7 @@ func (s *set) evaluate(ctx context.Context, in ast.Value) (v ast.Value, err erro
 	defer s.store.Abort(ctx, txn)
 	cache := borrowCache()
 	defer cache.giveBack()
-	err = topdown.NewQuery(s.query).
+	q := topdown.NewQuery(s.query).
 		WithVirtualCache(cache).
 		WithQueryCompiler(s.queries).
 		WithCompiler(s.compiler).
@@ -115,13 +116,16 @@ func (s *set) evaluate(ctx context.Context, in ast.Value) (v ast.Value, err erro
 		WithMetrics(metrics.NoOp()).
 		WithCancel(cancel).
 		WithStrictBuiltinErrors(true).
-		WithInput(ast.NewTerm(in)).
-		Iter(ctx, func(r topdown.QueryResult) error {
-			if t := r["decision"]; t != nil {
-				v = t.Value
-			}
-			return nil
-		})
+		WithInput(ast.NewTerm(in))
+	for _, t := range tracers {
+		q = q.WithQueryTracer(t).WithIndexing(false).WithEarlyExit(false)
+	}
+	err = q.Iter(ctx, func(r topdown.QueryResult) error {
+		if t := r["decision"]; t != nil {
+			v = t.Value
+		}
+		return nil
+	})
 	switch {
 	case topdown.IsCancel(err) && ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,14 @@ type Status struct {
 	LoadedAt  time.Time `json:"loaded_at"`
 	LastError string    `json:"last_error,omitempty"` // why the newest files are not in force
 	Files     []string  `json:"files"`
+	// Layers counts the files, innermost layer first; lib counts as base.
+	Layers []LayerFiles `json:"layers"`
+}
+
+// LayerFiles is how many files a layer has in force.
+type LayerFiles struct {
+	Name  string `json:"name"` // "base", "org", "owner"
+	Files int    `json:"files"`
 }
 
 var errClosed = errors.New("policy: the engine is closed")
@@ -95,7 +104,7 @@ func (e *Engine) load(ctx context.Context, before *set) (*set, error) {
 
 func (e *Engine) use(s *set) {
 	e.set.Store(s)
-	e.status = Status{Revision: s.revision, LoadedAt: time.Now(), Files: s.files}
+	e.status = Status{Revision: s.revision, LoadedAt: time.Now(), Files: s.files, Layers: s.layers}
 }
 
 // Reload reads all files again. When they are bad the set in force stays, and
@@ -138,7 +147,7 @@ func (e *Engine) Status() Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.status
-	s.Files = append([]string(nil), s.Files...)
+	s.Files, s.Layers = slices.Clone(s.Files), slices.Clone(s.Layers)
 	return s
 }
 

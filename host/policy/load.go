@@ -40,7 +40,10 @@ type source struct {
 	text  string
 }
 
-func (s source) isTest() bool { return strings.HasSuffix(s.name, "_test.rego") }
+// isTest tells whether the file is about rules and holds none itself.
+func (s source) isTest() bool {
+	return strings.HasSuffix(s.name, "_test.rego") || strings.HasSuffix(s.name, casesSuffix)
+}
 
 // module is the name under which OPA knows the file; it is unique.
 func (s source) module() string { return s.layer + "/" + s.path }
@@ -83,7 +86,7 @@ func readLayer(l Layer) ([]source, []Problem) {
 	return files, problems
 }
 
-// readTree reads the .rego files below dir. Over an [os.Root] a link that leads
+// readTree reads the .rego and .yaml files below dir. Over an [os.Root] a link that leads
 // out of the folder can't be opened, which makes it a problem.
 func readTree(fsys fs.FS, dir string) ([]source, []Problem) {
 	var out []source
@@ -94,7 +97,7 @@ func readTree(fsys fs.FS, dir string) ([]source, []Problem) {
 			return err
 		case d.IsDir() && name != dir && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
-		case d.IsDir() || path.Ext(name) != ".rego" || strings.HasPrefix(d.Name(), "."):
+		case d.IsDir() || strings.HasPrefix(d.Name(), ".") || !slices.Contains([]string{".rego", ".yaml"}, path.Ext(name)):
 			return nil
 		case len(out) >= maxFiles:
 			problems = append(problems, Problem{File: name, Message: fmt.Sprintf("more than %d files", maxFiles), Advice: "put rules together, or move files away"})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,13 +56,54 @@ func compileProblems(err error, file func(string) string) []Problem {
 	}
 	out := make([]Problem, 0, len(list))
 	for _, e := range list {
-		p := Problem{File: "policy", Message: e.Message, Advice: advice(e)}
+		p := inWords(e)
 		if e.Location != nil {
 			p.File, p.Line = file(e.Location.File), e.Location.Row
 		}
-		out = append(out, p)
+		if !slices.Contains(out, p) { // a rule that speaks was compiled twice: see tag
+			out = append(out, p)
+		}
 	}
 	return out
+}
+
+// undefined begins OPA's message about a member that the input does not have.
+const undefined = "undefined ref: "
+
+// inWords says in the words of requests what OPA's type checker found.
+func inWords(e *ast.Error) Problem {
+	p := Problem{File: "policy", Message: e.Message, Advice: advice(e)}
+	if path, ok := strings.CutPrefix(e.Message, undefined+"input."); ok {
+		at, known := Schema(), "input"
+		for name := range strings.SplitSeq(path, ".") {
+			name, _, _ = strings.Cut(name, "[")
+			members, _ := at["properties"].(map[string]any)
+			next, ok := members[name].(map[string]any)
+			if !ok {
+				p.Message = fmt.Sprintf("%s has no %q", known, name)
+				p.Advice = meant(name, slices.Collect(maps.Keys(members)))
+				return p
+			}
+			at, known = next, known+"."+name
+		}
+	}
+	if d, ok := e.Details.(*ast.UnificationErrDetail); ok {
+		p.Message = fmt.Sprintf("a %s is compared with a %s, which it never equals", typeName(d.Left), typeName(d.Right))
+		p.Advice = "compare with a value of the same type; amounts are whole numbers in minor units, without quotes"
+	}
+	return p
+}
+
+// typeName is how people call a type of OPA's.
+func typeName(t fmt.Stringer) string {
+	name, _, _ := strings.Cut(t.String(), "<")
+	switch name {
+	case "string":
+		return "text"
+	case "array":
+		return "list"
+	}
+	return name
 }
 
 func advice(e *ast.Error) string {

@@ -1,0 +1,4 @@
+# want 4: reads data.ambit.base.admitted
+package ambit.owner.a
+
+deny contains "x" if data.ambit.base.admitted
