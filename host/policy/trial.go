@@ -44,8 +44,8 @@ type RuleRef struct {
 }
 
 // OK tells whether everything ran and held.
-func (r *TestReport) OK() bool {
-	return len(r.Problems) == 0 && !slices.ContainsFunc(r.Tests, func(t TestResult) bool { return !t.OK })
+func (t *TestReport) OK() bool {
+	return len(t.Problems) == 0 && !slices.ContainsFunc(t.Tests, func(r TestResult) bool { return !r.OK })
 }
 
 // Test runs the tests of layers: Rego and cases. The error is about the run
