@@ -40,7 +40,7 @@ func (l *lab) runNative(t *testing.T, a Attack) {
 	if a.Broken != "" {
 		export = "call"
 	}
-	w := &world{}
+	w := &world{stays: a.Broken == "same-effect"}
 	out, err := c.Call(t.Context(), cell.Call{Export: export, Input: mustJSON(t, l.targets), Effect: w.effect, Emit: w.emit})
 	codeIs(t, err, a.Code, a.Or)
 	clean(t, "the output", string(out))

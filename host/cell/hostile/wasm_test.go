@@ -99,10 +99,14 @@ type world struct {
 	effects     atomic.Int64
 	emitted     atomic.Int64
 	deep, large atomic.Bool
+	stays       bool // effects stay in flight until the call ends
 }
 
-func (w *world) effect(_ context.Context, _ string, args []byte) ([]byte, error) {
+func (w *world) effect(ctx context.Context, _ string, args []byte) ([]byte, error) {
 	w.effects.Add(1)
+	if w.stays {
+		<-ctx.Done()
+	}
 	if len(args) > protocol.MaxArgs {
 		w.large.Store(true)
 	}
