@@ -7,6 +7,7 @@ import (
 
 	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/control"
+	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -81,6 +82,13 @@ func (b backend) AuditEntry(ctx context.Context, index int64) (*control.AuditDet
 	}
 	if ok && audit.CheckPayload(out.Record, salt, payload) {
 		out.Payload = string(payload)
+		if out.Kind == audit.Intent || out.Kind == audit.Refusal {
+			p, err := gate.OpenPayload(payload)
+			if err != nil {
+				return nil, err
+			}
+			out.Payload, out.Request = string(p.Args), p.Request
+		}
 	}
 	if out.Effect != "" {
 		out.Related, err = b.related(ctx, out.AuditEntry)

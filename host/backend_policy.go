@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 
+	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -67,9 +68,41 @@ func (b backend) FormatPolicy(_ context.Context, req control.PolicyCheckRequest)
 
 // EvalPolicy decides a made-up request.
 func (b backend) EvalPolicy(ctx context.Context, req policy.Request) (*policy.Decision, error) {
+	if err := req.Normalise(); err != nil {
+		return nil, protocol.Errorf(protocol.Invalid, "%v", err)
+	}
 	d, err := b.policy.Decide(ctx, &req)
 	if err != nil {
 		return nil, protocol.Errorf(protocol.Unavailable, "policy can't answer: %v", err)
 	}
 	return &d, nil
+}
+
+// ExplainPolicy says how a recorded or a made-up request is decided now.
+func (b backend) ExplainPolicy(ctx context.Context, req control.PolicyExplainRequest) (*control.PolicyExplanation, error) {
+	out := &control.PolicyExplanation{}
+	r := req.Request
+	if req.Index != nil {
+		detail, err := b.AuditEntry(ctx, *req.Index)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case detail.Kind != audit.Intent && detail.Kind != audit.Refusal:
+			return nil, protocol.Errorf(protocol.Invalid, "entry %d is no request but a record of kind %s; want one of kind intent or refusal (ambit audit tail)", *req.Index, detail.Kind)
+		case detail.Request == nil && detail.Payload == "":
+			return nil, protocol.Errorf(protocol.NotFound, "what policy saw of entry %d is not kept", *req.Index)
+		case detail.Request == nil:
+			return nil, protocol.Errorf(protocol.Invalid, "entry %d was refused before policy was asked, by %s: %s", *req.Index, detail.Rule, detail.Detail)
+		}
+		r, out.Recorded = detail.Request, &detail.AuditEntry
+	} else if err := r.Normalise(); err != nil {
+		return nil, protocol.Errorf(protocol.Invalid, "%v", err)
+	}
+	x, err := b.policy.Explain(ctx, r)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.Unavailable, "policy can't answer: %v", err)
+	}
+	out.Explanation = x
+	return out, nil
 }

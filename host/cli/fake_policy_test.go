@@ -35,3 +35,19 @@ func (m *memory) FormatPolicy(_ context.Context, req control.PolicyCheckRequest)
 	}
 	return r, nil
 }
+
+func (m *memory) ExplainPolicy(_ context.Context, req control.PolicyExplainRequest) (*control.PolicyExplanation, error) {
+	x := &control.PolicyExplanation{Explanation: &policy.Explanation{Decision: policy.Decision{Verdict: policy.Deny, Revision: "7f3a01b2c3d4",
+		Reasons: []policy.Reason{{Rule: "owner.cards.deny (cards.rego:7)", Message: "too much", Change: "edit the ceiling"}}}}}
+	if req.Index != nil {
+		if int(*req.Index) >= len(m.entries) {
+			return nil, notFound("the log has %d entries", len(m.entries))
+		}
+		x.Recorded = &m.entries[*req.Index]
+	}
+	x.Spoke = []policy.Explained{{RuleRef: policy.RuleRef{Rule: "owner.cards.deny", File: "cards.rego", Line: 7},
+		Conditions: []policy.Condition{{Text: "input.resource.properties.amount >\n\tceiling", Line: 8, Saw: []policy.Seen{{Name: "input.resource.properties.amount", Value: "9000"}}}}}}
+	x.Silent = []policy.Explained{{RuleRef: policy.RuleRef{Rule: "owner.night.ask", File: "night.rego", Line: 3},
+		Conditions: []policy.Condition{{Text: "input.context.trigger == " + escapes, Saw: []policy.Seen{{Name: "input.context.trigger"}}}}}}
+	return x, nil
+}

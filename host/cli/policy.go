@@ -27,7 +27,7 @@ func (a *app) policyCmd() *cobra.Command {
 			a.printPolicy(p)
 			return nil
 		},
-	}, a.policyCheckCmd(), a.policyTestCmd(), a.policyFmtCmd(), a.policyEvalCmd())
+	}, a.policyCheckCmd(), a.policyTestCmd(), a.policyFmtCmd(), a.policyExplainCmd(), a.policyEvalCmd())
 	return a.jsonFlag(cmd)
 }
 

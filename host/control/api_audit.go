@@ -44,6 +44,9 @@ type AuditDetail struct {
 	// Payload is the record's arguments, if they are kept and still open the
 	// commitment; secrets are never in it.
 	Payload string `json:"payload,omitempty"`
+	// Request is what policy saw, kept and erased with the arguments. Absent
+	// where the effect was refused before policy was asked.
+	Request *PolicyRequest `json:"request,omitempty"`
 	// Related are the other records of the same effect.
 	Related []AuditEntry `json:"related,omitempty"`
 }

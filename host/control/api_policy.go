@@ -60,3 +60,16 @@ type PolicyRequest = policy.Request
 
 // Decision is what policy says about a [PolicyRequest].
 type Decision = policy.Decision
+
+// PolicyExplainRequest asks how a decision comes about: that of a recorded
+// request, or of a made-up one. Exactly one is given.
+type PolicyExplainRequest struct {
+	Index   *int64         `json:"index,omitempty"` // of the audit log
+	Request *PolicyRequest `json:"request,omitempty"`
+}
+
+// PolicyExplanation is what the policy in force says about a request and why.
+type PolicyExplanation struct {
+	*policy.Explanation
+	Recorded *AuditEntry `json:"recorded,omitempty"` // what was decided then
+}

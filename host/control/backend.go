@@ -24,6 +24,7 @@ type Backend interface {
 	Approver
 	PolicyReader
 	PolicyTester
+	PolicyExplainer
 	AuditReader
 	AuditVerifier
 	SecretKeeper
@@ -104,6 +105,14 @@ type PolicyTester interface {
 	TestPolicy(ctx context.Context, req PolicyCheckRequest) (*PolicyTestReport, error)
 	// FormatPolicy writes nothing.
 	FormatPolicy(ctx context.Context, req PolicyCheckRequest) (*PolicyFormat, error)
+}
+
+// PolicyExplainer tells why.
+type PolicyExplainer interface {
+	// ExplainPolicy decides a request anew, by what is in force now. What was
+	// refused before policy was asked, and what is no longer kept, is invalid
+	// or not_found and says so.
+	ExplainPolicy(ctx context.Context, req PolicyExplainRequest) (*PolicyExplanation, error)
 }
 
 // AuditReader reads the log.

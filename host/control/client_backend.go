@@ -102,6 +102,11 @@ func (c *Client) FormatPolicy(ctx context.Context, req PolicyCheckRequest) (*Pol
 	return change[PolicyFormat](ctx, c, http.MethodPost, req, "policy", "format")
 }
 
+// ExplainPolicy implements [PolicyExplainer].
+func (c *Client) ExplainPolicy(ctx context.Context, req PolicyExplainRequest) (*PolicyExplanation, error) {
+	return change[PolicyExplanation](ctx, c, http.MethodPost, req, "policy", "explain")
+}
+
 // EvalPolicy implements [PolicyReader].
 func (c *Client) EvalPolicy(ctx context.Context, req PolicyRequest) (*Decision, error) {
 	return change[Decision](ctx, c, http.MethodPost, req, "policy", "eval")

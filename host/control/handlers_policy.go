@@ -28,3 +28,10 @@ func checkFolder(folder string) error {
 func (x *exchange) evalPolicy(req PolicyRequest) (*Decision, error) {
 	return x.EvalPolicy(x.ctx(), req)
 }
+
+func (x *exchange) explainPolicy(req PolicyExplainRequest) (*PolicyExplanation, error) {
+	if (req.Index == nil) == (req.Request == nil) {
+		return nil, protocol.Errorf(protocol.Invalid, "want either the index of a recorded request or a request")
+	}
+	return x.ExplainPolicy(x.ctx(), req)
+}

@@ -61,6 +61,7 @@ func routes() []route {
 		{"POST /v1/policy/format", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyFormat, error) {
 			return x.FormatPolicy
 		})},
+		{"POST /v1/policy/explain", nil, mediumBody, takes((*exchange).explainPolicy)},
 		{"POST /v1/policy/eval", nil, mediumBody, takes((*exchange).evalPolicy)},
 
 		{"GET /v1/audit", auditParams(), 0, gives((*exchange).auditPage)},

@@ -20,6 +20,7 @@ type world struct {
 	decision  func(*policy.Request) (policy.Decision, error)
 	records   []audit.Record
 	durable   []bool
+	payloads  [][]byte
 	logErr    error
 	storeErr  error
 	grants    map[string]Grant
@@ -64,13 +65,13 @@ func (w *world) Decide(_ context.Context, r *policy.Request) (policy.Decision, e
 	return w.decision(r)
 }
 
-func (w *world) Append(_ context.Context, r audit.Record, _ []byte, durable bool) (uint64, error) {
+func (w *world) Append(_ context.Context, r audit.Record, payload []byte, durable bool) (uint64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.logErr != nil {
 		return 0, w.logErr
 	}
-	w.records, w.durable = append(w.records, r), append(w.durable, durable)
+	w.records, w.durable, w.payloads = append(w.records, r), append(w.durable, durable), append(w.payloads, payload)
 	return uint64(len(w.records) - 1), nil
 }
 

@@ -26,7 +26,8 @@ type Flight struct {
 
 	requires capability.Scope
 	grant    *Grant
-	begun    time.Time // zero until Perform is called; guarded by gate.mu
+	asked    *policy.Request // what policy was shown, the last time
+	begun    time.Time       // zero until Perform is called; guarded by gate.mu
 	extended atomic.Bool
 	ended    atomic.Bool
 	bill     bill

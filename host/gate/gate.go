@@ -219,6 +219,7 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
 		},
 	}
+	f.asked = &req
 	d, err := g.cfg.Policy.Decide(f.ctx, &req)
 	if err != nil {
 		if cause := f.cancelled(); cause != nil {
@@ -267,7 +268,7 @@ func (g *Gate) oblige(f *Flight, holder policy.Plugin, d policy.Decision) error 
 func (g *Gate) intend(f *Flight) error {
 	r := f.record
 	r.Kind, r.Time = audit.Intent, g.cfg.Now()
-	if _, err := g.cfg.Audit.Append(f.ctx, r, f.effect.payload(), f.effect.Risk != capability.Read); err != nil {
+	if _, err := g.cfg.Audit.Append(f.ctx, r, f.payload(), f.effect.Risk != capability.Read); err != nil {
 		g.log.Error("the audit log can't be written; nothing is done", "capability", r.Capability, "plugin", r.Plugin, "error", err)
 		return f.effect.deny(protocol.Unavailable, "audit", "the audit log can't be written: "+err.Error(), "ambit status")
 	}
@@ -300,7 +301,7 @@ func (g *Gate) refuse(ctx context.Context, f *Flight, err error) error {
 	} else {
 		r.Detail = err.Error()
 	}
-	if _, logErr := g.cfg.Audit.Append(context.WithoutCancel(ctx), r, f.effect.payload(), false); logErr != nil {
+	if _, logErr := g.cfg.Audit.Append(context.WithoutCancel(ctx), r, f.payload(), false); logErr != nil {
 		g.log.Error("a refusal can't be recorded", "capability", r.Capability, "plugin", r.Plugin, "error", logErr)
 	}
 	return err

@@ -22,7 +22,9 @@ type set struct {
 	revision string
 	files    []string
 	layers   []LayerFiles
-	layered  bool // whether it holds rules that are not ours
+	modules  map[string]*ast.Module // as parsed, tagged
+	places   map[string]string      // path of each module
+	layered  bool                   // whether it holds rules that are not ours
 	compiler *ast.Compiler
 	queries  ast.QueryCompiler
 	query    ast.Body
@@ -62,7 +64,7 @@ func compile(files []source) (*set, []Problem) {
 	if c.Compile(modules); c.Failed() {
 		return nil, compileProblems(c.Errors, paths(files))
 	}
-	s := &set{revision: revision(files), compiler: c, queries: c.QueryCompiler(), store: inmem.New(), limit: baseDeadline}
+	s := &set{revision: revision(files), modules: modules, places: map[string]string{}, compiler: c, queries: c.QueryCompiler(), store: inmem.New(), limit: baseDeadline}
 	query, err := s.queries.Compile(ast.MustParseBody(entrypoint))
 	if err != nil {
 		return nil, compileProblems(err, paths(files))
@@ -72,6 +74,7 @@ func compile(files []source) (*set, []Problem) {
 		s.layered = s.layered || f.layer != ""
 		s.files = append(s.files, f.path)
 		s.count(f.layer)
+		s.places[f.module()] = f.path
 	}
 	if s.layered {
 		s.limit = deadline

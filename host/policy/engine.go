@@ -154,23 +154,41 @@ func (e *Engine) Status() Status {
 // Eval decides a request given as JSON, the way [Engine.Decide] would. Fields
 // that a [Request] does not have are refused.
 func (e *Engine) Eval(ctx context.Context, requestJSON []byte) (Decision, error) {
-	denied := Decision{Verdict: Deny, Revision: e.Revision()}
+	r, err := ParseRequest(requestJSON)
+	if err != nil {
+		return Decision{Verdict: Deny, Revision: e.Revision()}, err
+	}
+	return e.Decide(ctx, r)
+}
+
+// ParseRequest reads a request from JSON and refuses fields that a [Request]
+// does not have.
+func ParseRequest(requestJSON []byte) (*Request, error) {
 	if len(requestJSON) > maxFileBytes {
-		return denied, fmt.Errorf("policy: the request is larger than %d bytes", maxFileBytes)
+		return nil, fmt.Errorf("policy: the request is larger than %d bytes", maxFileBytes)
 	}
 	dec := json.NewDecoder(bytes.NewReader(requestJSON))
 	dec.DisallowUnknownFields()
 	var r Request
 	if err := dec.Decode(&r); err != nil {
-		return denied, fmt.Errorf("policy: the request is not as described in docs (subject, action, resource, context): %w", err)
+		return nil, fmt.Errorf("policy: the request is not as described in docs (subject, action, resource, context): %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return denied, errors.New("policy: something follows the request")
+		return nil, errors.New("policy: something follows the request")
 	}
+	if err := r.Normalise(); err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// Normalise gives the attributes of a request that was read from JSON the types
+// that [capability.Attributes] declares, or says which can't have them.
+func (r *Request) Normalise() error {
 	if err := normalise(r.Resource.Attributes); err != nil {
-		return denied, fmt.Errorf("policy: %w", err)
+		return fmt.Errorf("policy: %w", err)
 	}
-	return e.Decide(ctx, &r)
+	return nil
 }
 
 // Close stops watching and waits for evaluations. It is idempotent; after it
