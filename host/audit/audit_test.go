@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +57,33 @@ func fill(t testing.TB, l *Log, from, n int) {
 		if _, err := l.Append(context.Background(), r, nil, false); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestReopenAtEverySize: what a start tidies up must not be what the checkpoint
+// stands on, also where the tree consists of whole bundles.
+func TestReopenAtEverySize(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 255, 256, 257, 511, 512, 513, 65536} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
+			cfg := quiet(t.TempDir())
+			l := mustOpen(t, cfg)
+			fill(t, l, 0, n)
+			if err := l.Publish(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			mustClose(t, l)
+			for range 2 { // the first start tidies, the second needs what is left
+				mustClose(t, mustOpen(t, cfg))
+			}
+			l = mustOpen(t, cfg)
+			fill(t, l, n, 3)
+			mustClose(t, l)
+			if r := mustVerify(t, VerifyConfig{Dir: cfg.Dir, Key: l.VerifierKey()}); r.Entries != uint64(n+3) {
+				t.Errorf("%d entries", r.Entries)
+			}
+		})
 	}
 }
 

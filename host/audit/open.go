@@ -151,6 +151,7 @@ func (l *Log) loadPublished(fresh bool) error {
 	if root, err := t.root(); err != nil || root != want {
 		return l.damaged("the tiles do not lead to the checkpoint's root (%v)", err)
 	}
+	l.pub.current = t.partials() // a tree of whole bundles has some too, higher up
 	if w := int(size % tileWidth); w > 0 {
 		tile := tlog.Tile{H: tileHeight, L: entriesLevel, N: int64(size / tileWidth), W: w}
 		if l.pub.bundle, err = l.paths.readTile(tile); err != nil {
@@ -165,7 +166,7 @@ func (l *Log) loadPublished(fresh bool) error {
 				return l.damaged("entry %d is not what its tile says", size-uint64(w)+uint64(i))
 			}
 		}
-		l.pub.current = append(t.partials(), tile)
+		l.pub.current = append(l.pub.current, tile)
 	}
 	l.pub.tree, l.published, l.checkpoint = t, size, signed
 	return nil
