@@ -80,6 +80,7 @@ golang.org/x/mod/semver                   sdk/manifest registry/... host/...
 filippo.io/age                            host/effects/secret
 github.com/zalando/go-keyring             host/effects/secret
 golang.org/x/net                          plugins/... host/effects
+golang.org/x/text                         host/provenance
 golang.org/x/time                         host/effects
 go.starlark.net                           plugins/tools/code
 

@@ -2,12 +2,12 @@ package provenance
 
 import (
 	"slices"
-	"strings"
 )
 
 // Bounds. Sizes are in bytes.
 const (
-	// MaxText is how much of one text is indexed.
+	// MaxText is how much of one text is indexed; what it decodes to may be as
+	// much again.
 	MaxText = 1 << 20
 	// MaxMaterial is how much text is indexed for a session; the owner's words
 	// have the same again to themselves, so that no flood crowds them out.
@@ -26,29 +26,91 @@ const (
 type Material struct {
 	texts   []*indexed
 	sources []Source // distinct, in the order of reading
+	size    [2]int   // bytes indexed: others', the owner's
 }
 
+// indexed is a text and what was found in it by decoding.
 type indexed struct {
-	source Source
-	body   string
-	folded string
+	source int // place in Material.sources
+	layers []*layer
+	part   bool // there is more in it than was indexed
 }
 
 // With is the material and the texts, read in this order. A text without body
-// still counts as read.
+// still counts as read. Beyond the bounds a text's source is known and its body
+// is not; values are then never cleared of that source by a search of the rest.
 func (m *Material) With(texts ...Text) *Material {
 	next := &Material{}
 	if m != nil {
-		next.texts, next.sources = slices.Clip(m.texts), slices.Clip(m.sources)
+		*next = Material{slices.Clip(m.texts), slices.Clip(m.sources), m.size}
 	}
 	for _, t := range texts {
 		s := t.Source.canonical()
-		next.texts = append(next.texts, &indexed{source: s, body: t.Body, folded: simple(t.Body)})
-		if !slices.ContainsFunc(next.sources, func(o Source) bool { return o.key() == s.key() }) {
-			next.sources = append(next.sources, s)
+		i := slices.IndexFunc(next.sources, func(o Source) bool { return o.key() == s.key() })
+		if i < 0 {
+			i, next.sources = len(next.sources), append(next.sources, s)
 		}
+		whose := 0
+		if s.Kind == Owner {
+			whose = 1
+		}
+		room := min(MaxText, MaxMaterial-next.size[whose])
+		in := &indexed{source: i, part: len(t.Body) > room}
+		body := t.Body[:min(len(t.Body), room)]
+		next.size[whose] += len(body)
+		if body != "" {
+			var more bool
+			in.layers, more = layers(body)
+			in.part = in.part || more
+		}
+		next.texts = append(next.texts, in)
 	}
 	return next
+}
+
+// layers are the text and what it and its parts decode to. more says that the
+// bounds left some of it out.
+func layers(body string) (all []*layer, more bool) {
+	seen, room := map[string]bool{}, MaxText
+	type node struct {
+		*layer
+		depth int
+	}
+	var queue []node
+	push := func(l *layer, depth int) {
+		if seen[l.text] {
+			return
+		}
+		seen[l.text] = true
+		all = append(all, l)
+		if depth < maxDepth {
+			queue = append(queue, node{l, depth})
+		}
+	}
+	push(newLayer(body, nil), 0)
+	for ; len(queue) > 0; queue = queue[1:] {
+		n := queue[0]
+		take := func(how []string, text string) {
+			if room -= len(text); room < 0 || len(all) == maxParts {
+				more = true
+				return
+			}
+			push(newLayer(text, slices.Concat(n.how, how)), n.depth+1)
+		}
+		s := clean(n.text)
+		if text, how := unescape(s); len(how) > 0 {
+			take(how, text)
+		}
+		if text := selectors(n.text); text != "" {
+			take([]string{"variation selectors"}, text)
+		}
+		found, cut := parts(s, maxParts)
+		more = more || cut
+		for _, p := range found {
+			take([]string{p.how}, p.text)
+		}
+	}
+	return all, more
 }
 
 // Sources are all sources read, each once, in the order of reading.
@@ -60,47 +122,23 @@ func (m *Material) Sources() []Source {
 }
 
 // Labels are the labels of all that was read, sorted, each once.
-func (m *Material) Labels() []string { return m.union().Labels() }
+func (m *Material) Labels() []string { return m.none("").Labels() }
 
-// Trace says where the value's content appeared.
-func (m *Material) Trace(value string) Trace {
-	if m == nil {
-		return Trace{Match: None, Why: "nothing was read"}
+// none is the answer when nothing can be relied on.
+func (m *Material) none(why string) Trace {
+	t := Trace{Match: None, Union: true, Why: why}
+	if m != nil {
+		t.Found = m.rest(nil)
 	}
-	t, needle := Trace{Match: None}, simple(value)
-	for _, in := range m.texts {
-		at := strings.Index(in.folded, needle)
-		if at < 0 || needle == "" {
-			continue
-		}
-		f := Found{Source: in.source, How: "case or spacing", Share: 1, named: in.source.Kind == Owner}
-		if strings.Contains(in.body, value) {
-			f.How, t.Match = string(Verbatim), Verbatim
-		} else if t.Match == None {
-			t.Match = Folded
-		}
-		if !slices.ContainsFunc(t.Found, func(o Found) bool { return o.Source.key() == f.Source.key() }) {
-			t.Found = append(t.Found, f)
-		}
-	}
-	if t.Match == None {
-		return m.union()
-	}
-	t.Confidence = 1
 	return t
 }
 
-// union is the answer when nothing was found.
-func (m *Material) union() Trace {
-	t := Trace{Match: None, Union: true, Why: "not found in what was read"}
-	if m == nil {
-		return t
-	}
+// rest is found and, behind it, all sources that are not in it.
+func (m *Material) rest(found []Found) []Found {
 	for _, s := range m.sources {
-		t.Found = append(t.Found, Found{Source: s, How: howRead})
+		if !slices.ContainsFunc(found, func(f Found) bool { return f.Source.key() == s.key() }) {
+			found = append(found, Found{Source: s, How: howRead})
+		}
 	}
-	return t
+	return found
 }
-
-// simple folds case and spacing.
-func simple(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), "")) }

@@ -8,16 +8,16 @@ import (
 type Match string
 
 const (
-	// Verbatim: the value stands in a source, byte for byte.
+	// Verbatim says that the value stands in a source, byte for byte.
 	Verbatim Match = "verbatim"
-	// Folded: it does but for case, spacing, punctuation, the spelling of a
+	// Folded says that it does but for case, spacing, punctuation, the spelling of a
 	// number, accents, look-alike or invisible characters.
 	Folded Match = "folded"
-	// Decoded: it does after the value, the source or both were decoded.
+	// Decoded says that it does after the value, the source or both were decoded.
 	Decoded Match = "decoded"
-	// Pieces: parts of it do, in one source or in several.
+	// Pieces says that parts of it do, in one source or in several.
 	Pieces Match = "pieces"
-	// None: nothing was found that could be relied on. Found is then the union
+	// None says that nothing was found that could be relied on. Found is then the union
 	// of all that was read.
 	None Match = "none"
 )
@@ -51,8 +51,9 @@ type Trace struct {
 type Found struct {
 	Source Source `json:"source"`
 	// How is what it took to find the value there: "verbatim", "case or spacing",
-	// "punctuation", "number", "look-alikes", "decoded: base64", "piece",
-	// "short", or "read" for a source that is here by the union alone.
+	// "punctuation", "number", "disguised" (look-alikes, accents, invisible
+	// characters, odd case or spacing), "decoded: base64", "piece", "short", or
+	// "read" for a source that is here by the union alone.
 	How string `json:"how"`
 	// Sentence is the sentence around the place, for people: on one line, without
 	// control or invisible characters, at most MaxSentence characters; empty where

@@ -1,0 +1,276 @@
+package provenance
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Lengths, in letters (see weight).
+const (
+	shortValue = 6  // below, a value is found by chance
+	sureValue  = 12 // from here on a whole copy is no coincidence
+)
+
+// whole is a place where all of a value stands.
+type whole struct {
+	source   int
+	level    level
+	how      string
+	layer    *layer
+	from, to int
+	bounded  bool
+}
+
+// piece is a place where a part of a value stands.
+type piece struct {
+	source   int
+	layer    *layer
+	how      string
+	at, n    int  // in the layer's tight form
+	from, to int  // in the value's tight form; equal if it accounts for nothing
+	part     bool // of a code only: what else is in the code is not known
+}
+
+// search is one Trace at work.
+type search struct {
+	m        *Material
+	value    string
+	core     string // value without what its tight form drops at the ends
+	variants []variant
+	numbers  []string // what the value says as a number
+	host     bool
+	short    bool
+	wholes   []whole
+	pieces   []piece
+	work     int
+	cut      string // why the search is not complete
+	more     bool   // the value has more encodings in it than were searched for
+}
+
+func (m *Material) search(value string, host bool) *search {
+	s := &search{m: m, value: value, host: host, numbers: numeral(value)}
+	s.variants, s.more = variants(value)
+	own := s.variants[0]
+	from, to := own.span(0, len(own.tight))
+	s.core = value[from:to]
+	s.short = weight(own.tight) < shortValue || common[own.tight]
+	return s
+}
+
+// all searches everything that was read.
+func (s *search) all() {
+	scanner := newScanner(s.variants)
+	for _, in := range s.m.texts {
+		for _, l := range in.layers {
+			if s.work > MaxWork {
+				s.cut = "there is more to compare than the bound allows"
+				return
+			}
+			s.look(scanner, in.source, l)
+		}
+	}
+}
+
+// look searches one layer.
+func (s *search) look(scanner *scanner, source int, l *layer) {
+	runs, work := scanner.scan(l)
+	s.work += work
+	searched := map[int]bool{}
+	for _, r := range runs {
+		v := s.variants[r.variant]
+		if r.from == 0 && r.to == len(v.tight) && !searched[r.variant] {
+			searched[r.variant] = true
+			if s.wholly(source, l, r.variant) {
+				continue
+			}
+		}
+		if len(s.pieces) == maxRuns {
+			s.cut = "more places were found than are noted"
+			return
+		}
+		s.note(source, l, v, r.from, r.to, r.at)
+	}
+	for i, v := range s.variants {
+		switch {
+		case len(v.tight) < gram && (i == 0 || weight(v.tight) >= 4):
+			s.work += len(l.tight) / 8
+			s.wholly(source, l, i)
+		case weight(v.tight) < shortValue && len(v.text) >= sureValue:
+			s.literally(source, l, v)
+		}
+	}
+	for _, n := range s.numbers {
+		s.numerically(source, l, n)
+	}
+}
+
+// note keeps a piece.
+func (s *search) note(source int, l *layer, v variant, from, to, at int) {
+	p := piece{source: source, layer: l, how: howPiece, at: at, n: to - from}
+	if how := slices.Concat(v.how, l.how); len(how) > 0 {
+		p.how = "decoded: " + strings.Join(how, ", ")
+	}
+	switch {
+	case len(v.how) == 0:
+		p.from, p.to = from, to
+	case (to-from)*5 >= len(v.tight)*4: // nearly all of a code
+		p.from, p.to, p.part = v.from, v.to, true
+	}
+	s.pieces = append(s.pieces, p)
+}
+
+// wholly notes the best place in the layer where the whole reading stands.
+func (s *search) wholly(source int, l *layer, i int) bool {
+	v, limit := s.variants[i], 64
+	if s.m.sources[source].Kind == Owner {
+		limit = 1024
+	}
+	// Short readings must stand alone to count, and longer ones of a few letters.
+	alone := len(v.tight) < gram || weight(v.tight) < shortValue
+	best := whole{level: decoded + 1}
+	for _, at := range occurrences(l, v.tight, limit) {
+		from, to := l.span(at, at+len(v.tight))
+		w := whole{source, same, "", l, from, to, bounded(l.text, from, to, s.host)}
+		if alone && (!w.bounded || strings.ContainsFunc(l.text[from:to], unicode.IsSpace) && !strings.ContainsFunc(v.text, unicode.IsSpace)) {
+			continue
+		}
+		w.level = s.level(l, v, from, to)
+		w.how = levelNames[min(w.level, decoded)]
+		if how := slices.Concat(v.how, l.how); w.level == decoded {
+			w.how = "decoded: " + strings.Join(how, ", ")
+		}
+		if best.layer == nil || w.level < best.level || w.level == best.level && w.bounded && !best.bounded {
+			best = w
+		}
+	}
+	if best.layer == nil {
+		return false
+	}
+	if v.whole {
+		s.wholes = append(s.wholes, best)
+	} else {
+		s.pieces = append(s.pieces, piece{source, l, best.how, len(tight(l.text[:best.from])), len(v.tight), v.from, v.to, false})
+	}
+	return true
+}
+
+// level is how the place differs from the reading.
+func (s *search) level(l *layer, v variant, from, to int) level {
+	if len(v.how)+len(l.how) > 0 {
+		return decoded
+	}
+	if strings.HasPrefix(l.text[from:], s.core) {
+		i := strings.Index(s.value, s.core)
+		if begin := from - i; begin >= 0 && strings.HasPrefix(l.text[begin:], s.value) {
+			return same
+		}
+	}
+	d := differ(l.text[from:to], s.core)
+	// What the value has around its core is a sentence's punctuation, or a mark.
+	i := strings.Index(s.value, s.core)
+	if edge := s.value[:i] + s.value[i+len(s.core):]; d <= spaced && strings.TrimSpace(edge) != "" {
+		d = max(d, spaced)
+		if strings.Trim(edge, " \n\t.,;:!?\"'()[]<>#@+“”„‘’«»…$€£") != "" {
+			d = punctuation
+		}
+		if hides(edge) || !evenSpace(edge) {
+			d = disguised
+		}
+	} else if d == same {
+		d = spaced
+	}
+	return d
+}
+
+// literally finds a reading of few letters byte for byte.
+func (s *search) literally(source int, l *layer, v variant) {
+	s.work += len(l.text)
+	if i := strings.Index(l.text, v.text); i >= 0 && v.whole {
+		w := whole{source, same, levelNames[same], l, i, i + len(v.text), true}
+		if how := slices.Concat(v.how, l.how); len(how) > 0 {
+			w.level, w.how = decoded, "decoded: "+strings.Join(how, ", ")
+		}
+		s.wholes = append(s.wholes, w)
+	}
+}
+
+// numerically finds another spelling of a number.
+func (s *search) numerically(source int, l *layer, n string) {
+	for _, needle := range numeralNeedles(n) {
+		s.work += len(l.tight) / 8
+		for _, at := range occurrences(l, needle, 64) {
+			a, b := l.span(at, at+len(needle))
+			from, to := widen(l.text, a, b)
+			if slices.Contains(numeral(l.text[from:to]), n) && !grouping(l.text, from, to) && bounded(l.text, from, to, false) {
+				w := whole{source, number, levelNames[number], l, from, to, true}
+				if len(l.how) > 0 {
+					w.level, w.how = decoded, "decoded: "+strings.Join(l.how, ", ")
+				}
+				s.wholes = append(s.wholes, w)
+				return
+			}
+		}
+	}
+}
+
+// named reports whether the place is the owner naming the value.
+func (s *search) named(w whole) bool {
+	return s.m.sources[w.source].Kind == Owner && w.bounded && w.level <= number
+}
+
+// clears reports whether the place accounts for the value.
+func (s *search) clears(w whole) bool {
+	if s.named(w) {
+		return true
+	}
+	if s.short {
+		return false
+	}
+	if place := w.layer.text[w.from:w.to]; w.level == disguised && (!evenCase(s.core, place) || !evenSpace(s.value) || adds(s.value, place)) {
+		return false
+	}
+	if s.m.sources[w.source].Kind == Owner {
+		return w.bounded && (w.level == decoded || s.prose() && w.level <= punctuation)
+	}
+	return true
+}
+
+// adds reports whether the value has characters beyond ASCII that the place
+// does not.
+func adds(value, place string) bool {
+	return strings.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf && !strings.ContainsRune(place, r) })
+}
+
+// prose reports whether the value is words rather than a name, a number or an
+// address.
+func (s *search) prose() bool {
+	v := strings.TrimSpace(s.value)
+	return strings.ContainsFunc(v, unicode.IsSpace) || len(v) >= 60 && !strings.ContainsAny(v, "@:/") && !isASCII(v)
+}
+
+// found are the places of whole copies, one a source, the owner's first and
+// then by how little they differ.
+func (s *search) found() (all []whole) {
+	slices.SortStableFunc(s.wholes, func(a, b whole) int {
+		owner := func(w whole) int {
+			if s.m.sources[w.source].Kind == Owner {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(owner(a), owner(b)), cmp.Compare(a.level, b.level))
+	})
+	for _, w := range s.wholes {
+		i := slices.IndexFunc(all, func(o whole) bool { return o.source == w.source })
+		switch {
+		case i < 0:
+			all = append(all, w)
+		case s.named(w) && !s.named(all[i]):
+			all[i] = w
+		}
+	}
+	return all
+}
