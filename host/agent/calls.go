@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ambithost/ambit/host/provenance"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -162,7 +163,11 @@ func (t *turn) keep(ctx context.Context, uses []*use) error {
 	step := &Step{}
 	labels := slices.Clone(t.session.Labels)
 	for _, u := range uses {
-		step.Entries = append(step.Entries, t.resultEntry(u.call.ID, u.outcome))
+		entry := t.resultEntry(u.call.ID, u.outcome)
+		if u.toolSpoke() {
+			entry.Source = sourceOf(t.material, u.tool, u.call.Args, u.labels)
+		}
+		step.Entries = append(step.Entries, entry)
 		step.Calls = append(step.Calls, u.journal(t, u.state))
 		labels = append(labels, u.labels...)
 	}
@@ -177,8 +182,18 @@ func (t *turn) keep(ctx context.Context, uses []*use) error {
 	return nil
 }
 
+// resultEntry answers a call. Its text is the host's own until keep says that a
+// tool spoke.
 func (t *turn) resultEntry(id string, o outcome) Entry {
-	return t.entry(FromTool, model.Message{Role: model.Tool, Result: &model.ToolResult{ID: id, Text: o.text, Error: o.state != CallDone}})
+	e := t.entry(FromTool, model.Message{Role: model.Tool, Result: &model.ToolResult{ID: id, Text: o.text, Error: o.state != CallDone}})
+	e.Source = &provenance.Source{}
+	return e
+}
+
+// toolSpoke tells a tool's answer or error from the host's word on why there is
+// none. A refusal may quote what strangers wrote, and must not vouch for it.
+func (u *use) toolSpoke() bool {
+	return u.state == CallDone || u.state == CallError || u.state != CallDenied && u.err != nil
 }
 
 // skip answers calls that are not made, so that every call in the history has

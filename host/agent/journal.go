@@ -25,6 +25,7 @@ func (t *turn) record(ctx context.Context, s *Step) error {
 	}
 	t.floor = 0
 	t.history = append(t.history, s.Entries...)
+	t.material = t.material.With(textsOf(s.Entries, t.session.Labels)...)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/ambithost/ambit/host/provenance"
 	"github.com/ambithost/ambit/sdk/model"
 )
 
@@ -94,7 +95,10 @@ type Entry struct {
 	Turn    string
 	Kind    Kind
 	Message model.Message
-	At      time.Time
+	// Source is where the text of a tool's result came from; without a kind it
+	// is the host's word. Nil for other entries.
+	Source *provenance.Source
+	At     time.Time
 }
 
 // CallState is how far a tool call got.

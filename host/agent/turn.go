@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/provenance"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -28,12 +29,14 @@ type turn struct {
 	session Session
 	floor   int64 // moved since the last record
 	history []Entry
-	tools   map[string]Tool // by the name the model knows
-	offer   []model.Tooldef
-	callIDs map[string]bool
-	doubt   map[string]bool // calls whose outcome a crash left unknown
-	resumed string          // the turn that this one takes up
-	denied  tally
+	// material is what the session has read, also what the model no longer sees.
+	material *provenance.Material
+	tools    map[string]Tool // by the name the model knows
+	offer    []model.Tooldef
+	callIDs  map[string]bool
+	doubt    map[string]bool // calls whose outcome a crash left unknown
+	resumed  string          // the turn that this one takes up
+	denied   tally
 }
 
 // ending is how a turn ended, and what the owner and the model read about it.
@@ -111,8 +114,14 @@ func (t *turn) load(ctx context.Context) (err error) {
 	if t.session, err = t.a.cfg.Store.Session(ctx, t.Session); err != nil {
 		return err
 	}
-	t.history, err = t.a.cfg.Store.Entries(ctx, t.Session, t.session.Floor, 0)
-	return err
+	all, err := t.a.cfg.Store.Entries(ctx, t.Session, 0, 0)
+	if err != nil {
+		return err
+	}
+	t.material = MaterialOf(all, t.session.Labels)
+	kept := slices.IndexFunc(all, func(e Entry) bool { return e.Seq >= t.session.Floor })
+	t.history = all[max(kept, 0):]
+	return nil
 }
 
 // step is one round: take in what the owner said meanwhile, ask the model, use
@@ -280,7 +289,7 @@ func (t *turn) failed(ctx context.Context, what string, err error) *ending {
 }
 
 func (t *turn) origin() gate.Origin {
-	return gate.Origin{Agent: t.Agent, Session: t.Session, Turn: t.Turn.ID, Trigger: "message", Labels: t.session.Labels}
+	return gate.Origin{Agent: t.Agent, Session: t.Session, Turn: t.Turn.ID, Trigger: "message", Labels: t.session.Labels, Material: t.material}
 }
 
 // finish puts the end on disk. A turn that the host's own end cut off stays

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/host/provenance"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -31,7 +32,9 @@ type Call struct {
 	last    uint64
 	streams map[uint64]*stream
 	labels  map[string]bool // of what other tools gave this call
-	refusal protocol.Code   // of the last effect that was decided against; empty: none
+	// material is what the session has read and what other tools gave since.
+	material *provenance.Material
+	refusal  protocol.Code // of the last effect that was decided against; empty: none
 }
 
 // Call begins to serve a call of a plugin.
@@ -39,7 +42,7 @@ func (e *Effects) Call(caller Caller) *Call { return e.nested(caller, 0) }
 
 func (e *Effects) nested(caller Caller, depth int) *Call {
 	caller.Origin.Labels = slices.Clone(caller.Origin.Labels)
-	return &Call{e: e, caller: caller, depth: depth, streams: map[uint64]*stream{}, labels: map[string]bool{}}
+	return &Call{e: e, caller: caller, depth: depth, streams: map[uint64]*stream{}, labels: map[string]bool{}, material: caller.Origin.Material}
 }
 
 // Close ends all streams of the call and the effects they belong to, and waits

@@ -91,9 +91,11 @@ func (x *exchange) hop(ctx context.Context) error {
 	if x.req.reads() {
 		risk = capability.Read
 	}
+	origin := x.call.origin()
 	return x.call.e.cfg.Gate.Do(flow, gate.Effect{
 		Capability: "http.request", Risk: risk, Actor: x.call.actor(), Plugin: x.call.caller.Plugin,
-		Resource: x.req.url.display(), Attributes: x.attributes(), Args: args, Origin: x.call.origin(),
+		Resource: x.req.url.display(), Attributes: x.attributes(), Args: args, Origin: origin,
+		Arguments: traceHTTP(origin.Material, x.req),
 		Resolve: func(ctx context.Context) (more capability.Attributes, err error) {
 			addrs, more, err = x.call.e.http.resolve(ctx, x.req.url)
 			return more, err

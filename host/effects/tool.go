@@ -11,6 +11,7 @@ import (
 
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/host/provenance"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -61,12 +62,17 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 	if err != nil {
 		return ToolResult{}, err
 	}
+	traced := traceTool(origin.Material, spec, values)
 	var result ToolResult
 	err = e.cfg.Gate.Do(ctx, gate.Effect{
-		Capability: spec.Power(), Risk: spec.Level(), Actor: actor, Plugin: plugin, Resource: tool, Attributes: attrs, Args: record, Origin: origin,
+		Capability: spec.Power(), Risk: spec.Level(), Actor: actor, Plugin: plugin, Resource: tool, Attributes: attrs, Args: record,
+		Origin: origin, Arguments: traced,
 		Perform: func(ctx context.Context, f *gate.Flight) error {
 			inner := origin
 			inner.Tool, inner.Parent = tool, f.ID()
+			if len(traced) > 0 {
+				inner.Material = nil // what the call gave the plugin was judged here
+			}
 			call := e.nested(Caller{Plugin: plugin, Origin: inner}, depth)
 			defer call.Close()
 			out, err := e.invokeTool(ctx, call, spec.Name, exact)
@@ -275,7 +281,7 @@ func (c *Call) toolCall(ctx context.Context, args []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.label(result.Labels)
+	c.read(a.Tool, result)
 	return encode(struct {
 		Text    string `json:"text"`
 		IsError bool   `json:"is_error"`
@@ -292,12 +298,24 @@ func (c *Call) label(labels []string) {
 	}
 }
 
-// origin is where the call's next effect comes from: with the labels of what
-// has reached the call since it began.
+// read notes what another tool gave this call: its labels, and its text for the
+// effects that follow.
+func (c *Call) read(tool string, r ToolResult) {
+	c.label(r.Labels)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.material = c.material.With(provenance.Text{
+		Source: provenance.Source{Kind: provenance.Tool, Name: tool, Labels: r.Labels}, Body: r.Text,
+	})
+}
+
+// origin is where the call's next effect comes from: with what has reached the
+// call since it began.
 func (c *Call) origin() gate.Origin {
 	o := c.caller.Origin
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	o.Material = c.material
 	if len(c.labels) > 0 {
 		o.Labels = slices.Concat(o.Labels, slices.Collect(maps.Keys(c.labels)))
 		slices.Sort(o.Labels)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/host/provenance"
 	"github.com/ambithost/ambit/sdk/capability"
 )
 
@@ -24,6 +25,8 @@ type Effect struct {
 	// the audit to its keyed hash.
 	Args   []byte
 	Origin Origin
+	// Arguments say where what goes out or is changed came from, for policy.
+	Arguments []policy.Argument
 	// Resolve, if set, learns facts that only the world can tell (the
 	// addresses behind a host name). It runs after the grant was found to
 	// cover the request and before policy decides; what it returns is added
@@ -45,6 +48,9 @@ type Origin struct {
 	Turn    string
 	Trigger string   // "message", "call", …
 	Labels  []string // of the session so far, sorted
-	Tool    string   // plugin/tool on whose behalf
-	Parent  string   // id of the effect on whose behalf
+	// Material is what the session has read, nil where there is no session
+	// or where what it gave was judged already.
+	Material *provenance.Material
+	Tool     string // plugin/tool on whose behalf
+	Parent   string // id of the effect on whose behalf
 }

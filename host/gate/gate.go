@@ -216,7 +216,7 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 		Context: policy.Context{
 			Plugin: holder, Requires: &f.requires, Grant: f.grant.forPolicy(),
 			Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn, Trigger: e.Origin.Trigger,
-			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
+			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
 		},
 	}
 	f.asked = &req

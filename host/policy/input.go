@@ -111,6 +111,9 @@ func circumstances(c *Context) (map[string]any, error) {
 	if len(c.Labels) > 0 {
 		m["labels"] = c.Labels
 	}
+	if len(c.Arguments) > 0 {
+		m["arguments"] = arguments(c.Arguments)
+	}
 	if !c.OwnerSeen.IsZero() {
 		m["owner_seen"] = instant(c.OwnerSeen)
 	}

@@ -45,7 +45,10 @@ type Context struct {
 	Trigger  string            `json:"trigger,omitempty"` // "message", "call", …
 	Labels   []string          `json:"labels,omitempty"`  // of the session so far, sorted
 	Tool     string            `json:"tool,omitempty"`    // the tool on whose behalf a plugin acts
-	Now      time.Time         `json:"now"`
+	// Arguments is where what goes out or is changed came from; nil for what
+	// only reads, and where no session is behind the request.
+	Arguments []Argument `json:"arguments,omitempty"`
+	Now       time.Time  `json:"now"`
 	// OwnerSeen is when the owner last spoke or answered; zero if never.
 	OwnerSeen time.Time `json:"owner_seen,omitzero"`
 }

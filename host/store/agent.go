@@ -130,8 +130,14 @@ func recordEntry(ctx context.Context, tx *sql.Tx, session string, e *agent.Entry
 	if err != nil {
 		return err
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO entries (session, turn, kind, message, at) VALUES (?, ?, ?, ?, ?)`,
-		session, e.Turn, e.Kind, string(message), micros(e.At))
+	var source []byte
+	if e.Source != nil {
+		if source, err = json.Marshal(e.Source); err != nil {
+			return err
+		}
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO entries (session, turn, kind, message, at, source) VALUES (?, ?, ?, ?, ?, ?)`,
+		session, e.Turn, e.Kind, string(message), micros(e.At), string(source))
 	if err != nil {
 		return err
 	}
@@ -236,14 +242,19 @@ func (s *Store) Entries(ctx context.Context, session string, from int64, limit i
 		limit = -1
 	}
 	return collect(ctx, s.read, func(r row) (e agent.Entry, err error) {
-		var message string
+		var message, source string
 		var at int64
-		if err = r.Scan(&e.Seq, &e.Turn, &e.Kind, &message, &at); err != nil {
+		if err = r.Scan(&e.Seq, &e.Turn, &e.Kind, &message, &at, &source); err != nil {
 			return e, err
 		}
 		e.At = instant(at)
+		if source != "" {
+			if err := json.Unmarshal([]byte(source), &e.Source); err != nil {
+				return e, err
+			}
+		}
 		return e, json.Unmarshal([]byte(message), &e.Message)
-	}, `SELECT seq, turn, kind, message, at FROM entries WHERE session = ? AND seq >= ? ORDER BY seq LIMIT ?`, session, from, limit)
+	}, `SELECT seq, turn, kind, message, at, source FROM entries WHERE session = ? AND seq >= ? ORDER BY seq LIMIT ?`, session, from, limit)
 }
 
 func collect[T any](ctx context.Context, db *sql.DB, scan func(row) (T, error), query string, args ...any) ([]T, error) {

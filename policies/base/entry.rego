@@ -10,6 +10,7 @@
 #   entrypoint: data.ambit.base.decision
 package ambit.base
 
+import data.ambit.base.flow
 import data.ambit.base.grants
 import data.ambit.base.host_powers
 import data.ambit.base.network
@@ -24,6 +25,7 @@ default decision := {"verdict": "deny"}
 decision := {"verdict": "allow"} if {
 	admitted
 	not risk.needs_the_owner
+	not flow.needs_the_owner
 	not layers.have_a_word
 } else := {"verdict": "deny", "reasons": refusals} if {
 	refused
@@ -56,6 +58,8 @@ refused if count(layers.deny) > 0
 
 someone_asks if risk.needs_the_owner
 
+someone_asks if flow.needs_the_owner
+
 someone_asks if count(layers.ask) > 0
 
 # refusals says all that stands in the way, so that nobody has to lift one
@@ -66,6 +70,6 @@ refusals := [refusal |
 ]
 
 questions := [question |
-	some theme in [risk.questions, layers.ask]
+	some theme in [risk.questions, flow.questions_asked, layers.ask]
 	some question in theme
 ]

@@ -1,25 +1,58 @@
 # METADATA
 # title: What the owner is asked
 # description: |
-#   What can't be undone is the owner's to decide each time. The vocabulary's risk
+#   What can't be undone is the owner's to decide: each time, unless an agent does
+#   what the owner's own words in this conversation say. The vocabulary's risk
 #   counts even where a request states a lower one.
 # scope: package
 package ambit.base.risk
 
+import data.ambit.base.flow
+
 needs_the_owner if {
 	input.action.risk == "irreversible"
 	not the_owner_asks_for_it_here_and_now
+	not the_owner_said_so
 }
 
 needs_the_owner if {
 	input.facts.risk == "irreversible"
 	not the_owner_asks_for_it_here_and_now
+	not the_owner_said_so
 }
 
 # Who types the command has been asked already.
 the_owner_asks_for_it_here_and_now if {
 	input.subject.type == "owner"
 	input.context.trigger == "call"
+}
+
+# The owner named everyone whom it reaches; where money moves, they also set a
+# bound for the amount, because nobody can tell where a number came from.
+the_owner_said_so if {
+	an_agent_does_it
+	flow.the_owner_named_who_gets_it
+	not money_without_a_bound
+}
+
+# Or the owner wrote what is said or set, and it goes to no strangers.
+the_owner_said_so if {
+	an_agent_does_it
+	not flow.moves_money
+	some a in input.context.arguments
+	a.role == "content"
+	flow.all_that_leaves_is_the_owners_text
+}
+
+# Only a conversation has the owner's words.
+an_agent_does_it if {
+	input.subject.type == "agent"
+	input.context.trigger == "message"
+}
+
+money_without_a_bound if {
+	flow.moves_money
+	not input.context.grant.scope.max_amount >= 0
 }
 
 questions contains {

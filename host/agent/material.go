@@ -1,0 +1,81 @@
+package agent
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/host/provenance"
+	"github.com/ambithost/ambit/sdk/capability"
+)
+
+// MaterialOf is what a session has read: the owner's words and the results of
+// tools. The host's own words are nobody's, and the model's count for nothing: what
+// it says is made of what it read. The entries are those of the whole session,
+// also those that the model is no longer given: what it once read it may still
+// repeat. labels are the session's.
+func MaterialOf(entries []Entry, labels []string) *provenance.Material {
+	return (*provenance.Material)(nil).With(textsOf(entries, labels)...)
+}
+
+func textsOf(entries []Entry, labels []string) []provenance.Text {
+	texts := make([]provenance.Text, 0, len(entries))
+	for _, e := range entries {
+		switch {
+		case e.Kind == FromOwner:
+			texts = append(texts, provenance.Text{Source: provenance.Source{Kind: provenance.Owner}, Body: e.Message.Text})
+		case e.Kind == FromTool && e.Message.Result != nil:
+			source := provenance.Source{Kind: provenance.Tool, Labels: labels} // unless it is known better
+			if e.Source != nil {
+				source = *e.Source
+			}
+			if source.Kind == "" {
+				continue // the host's word
+			}
+			texts = append(texts, provenance.Text{Source: source, Body: unframe(e.Message.Result.Text)})
+		}
+	}
+	return texts
+}
+
+// sourceOf is where the text of a tool's result came from. A result that was
+// read from a place which the owner named says so.
+func sourceOf(m *provenance.Material, tool Tool, args json.RawMessage, labels []string) *provenance.Source {
+	s := &provenance.Source{Kind: provenance.Tool, Name: tool.Name, Labels: slices.Clone(labels)}
+	if tool.Risk == capability.Read && Pointed(m, args) {
+		s.Labels = append(s.Labels, policy.Pointed)
+	}
+	return s
+}
+
+// Pointed reports whether the owner named the place that a call reads from: its
+// arguments hold at least one string, and every one stands in the owner's words.
+func Pointed(m *provenance.Material, args json.RawMessage) bool {
+	var v any
+	if json.Unmarshal(args, &v) != nil {
+		return false
+	}
+	named, all := 0, true
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			if strings.TrimSpace(v) == "" {
+				return
+			}
+			named++
+			all = all && m.Trace(v).OwnerNamed()
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		case map[string]any:
+			for _, x := range v {
+				walk(x)
+			}
+		}
+	}
+	walk(v)
+	return named > 0 && all
+}
