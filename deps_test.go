@@ -73,7 +73,7 @@ github.com/elastic/go-seccomp-bpf         host/cell/confine
 github.com/open-policy-agent/opa          host/policy
 github.com/santhosh-tekuri/jsonschema/v6  sdk/capability sdk/manifest host/effects
 github.com/fsnotify/fsnotify              host/policy
-go.yaml.in/yaml/v3                        sdk/manifest host host/policy
+go.yaml.in/yaml/v3                        sdk/manifest host host/policy examples/agentdojo
 modernc.org/sqlite                        host/store
 golang.org/x/mod/sumdb                    host/audit
 golang.org/x/mod/semver                   sdk/manifest registry/... host/...

@@ -165,7 +165,7 @@ func (t *turn) keep(ctx context.Context, uses []*use) error {
 	for _, u := range uses {
 		entry := t.resultEntry(u.call.ID, u.outcome)
 		if u.toolSpoke() {
-			entry.Source = sourceOf(t.material, u.tool, u.call.Args, u.labels)
+			entry.Source = SourceOf(t.material, u.tool, u.call.Args, u.labels)
 		}
 		step.Entries = append(step.Entries, entry)
 		step.Calls = append(step.Calls, u.journal(t, u.state))

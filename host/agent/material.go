@@ -39,19 +39,19 @@ func textsOf(entries []Entry, labels []string) []provenance.Text {
 	return texts
 }
 
-// sourceOf is where the text of a tool's result came from. A result that was
+// SourceOf is where the text of a tool's result came from. A result that was
 // read from a place which the owner named says so.
-func sourceOf(m *provenance.Material, tool Tool, args json.RawMessage, labels []string) *provenance.Source {
+func SourceOf(m *provenance.Material, tool Tool, args json.RawMessage, labels []string) *provenance.Source {
 	s := &provenance.Source{Kind: provenance.Tool, Name: tool.Name, Labels: slices.Clone(labels)}
-	if tool.Risk == capability.Read && Pointed(m, args) {
+	if tool.Risk == capability.Read && pointed(m, args) {
 		s.Labels = append(s.Labels, policy.Pointed)
 	}
 	return s
 }
 
-// Pointed reports whether the owner named the place that a call reads from: its
+// pointed reports whether the owner named the place that a call reads from: its
 // arguments hold at least one string, and every one stands in the owner's words.
-func Pointed(m *provenance.Material, args json.RawMessage) bool {
+func pointed(m *provenance.Material, args json.RawMessage) bool {
 	var v any
 	if json.Unmarshal(args, &v) != nil {
 		return false

@@ -14,6 +14,7 @@ var (
 	// with a port, a path or a query behind it.
 	hostName = regexp.MustCompile(`^(?i)([\p{L}\p{N}]([\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+\p{L}{2,}\.?(:\d+)?([/?#]\S*)?$`)
 	iban     = regexp.MustCompile(`^[A-Za-z]{2}\d{2}[A-Za-z0-9]{8,30}$`)
+	date     = regexp.MustCompile(`^(\d{4}[-./ ]?\d{2}[-./ ]?\d{2}|\d{1,2}[-./ ]\d{1,2}[-./ ]\d{4})`)
 	scheme   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:\S`)
 	// within finds addresses in running text.
 	within = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s<>"'\x60]+|\bwww\.[^\s<>"'\x60]+|[^\s<>"'(),;:@]+@[^\s<>"'(),;:@]+\.[\p{L}]{2,}|\b([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}/[^\s<>"'\x60]*`)
@@ -35,7 +36,8 @@ func isAddress(s string) bool {
 	case strings.ContainsAny(s, " \t\n") && strings.Contains(s, "@"):
 		return len(linksIn(s)) > 0 // "Ann <ann@example.org>"
 	}
-	return isNumber(strings.TrimPrefix(compact, "+")) && len(compact) >= 7
+	// Nine digits and more are an account or a phone, with a plus fewer will do.
+	return isNumber(strings.TrimPrefix(compact, "+")) && (len(compact) >= 9 || strings.HasPrefix(compact, "+") && len(compact) >= 7) && !date.MatchString(s)
 }
 
 func isNumber(s string) bool {

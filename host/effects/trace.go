@@ -39,7 +39,7 @@ func traceTool(m *provenance.Material, spec *manifest.ToolSpec, values map[strin
 	reads := spec.Level() == capability.Read
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		role := spec.Role(name)
-		if reads && role == "" {
+		if role == "" && (reads || isPlain(spec, name)) {
 			continue
 		}
 		for _, text := range stringsIn(values[name]) {
@@ -47,6 +47,13 @@ func traceTool(m *provenance.Material, spec *manifest.ToolSpec, values map[strin
 		}
 	}
 	return t.list
+}
+
+// isPlain tells the attributes of the vocabulary that are neither destination nor
+// content: a currency, which of the owner's own accounts.
+func isPlain(spec *manifest.ToolSpec, name string) bool {
+	c, ok := capability.Lookup(spec.Power())
+	return ok && slices.ContainsFunc(c.Attributes, func(a capability.Attribute) bool { return a.Name == name && a.Role == "" })
 }
 
 // traceHTTP says where the outward parts of a request came from: the query, and

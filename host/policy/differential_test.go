@@ -19,8 +19,12 @@ func plain(r *Request) (Verdict, []string) {
 	if len(rules) > 0 {
 		return Deny, rules
 	}
-	if plainIrreversible(r) && !(r.Subject.Type == "owner" && r.Context.Trigger == "call") {
-		return Ask, []string{"base.risk.irreversible"}
+	questions := slices.Concat(
+		when(plainIrreversible(r) && !(r.Subject.Type == "owner" && r.Context.Trigger == "call") && !plainSaid(r), "base.risk.irreversible"),
+		plainFlow(r),
+	)
+	if len(questions) > 0 {
+		return Ask, questions
 	}
 	return Allow, nil
 }
@@ -174,6 +178,8 @@ var baseRules = []string{
 	"base.network.unresolved", "base.network.metadata_service", "base.network.special_address",
 	"base.host_powers.target", "base.host_powers.ceiling", "base.host_powers.implicit",
 	"base.risk.irreversible",
+	"base.flow.strangers_destination", "base.flow.private_and_strangers", "base.flow.private_text",
+	"base.flow.secret", "base.flow.hidden_private_text", "base.flow.illegible",
 }
 
 func TestOPAAgreesWithPlainGo(t *testing.T) {

@@ -18,6 +18,10 @@ func generate(g *rand.Rand) *Request {
 	if g.IntN(3) == 0 { // where most rules are
 		c = *must(pick(g, "http.request", "net.dial", "host.kill", "host.revoke", "owner.approve", "card.charge"))
 	}
+	speaks := g.IntN(4) == 0 // where the rules about arguments are
+	if speaks {
+		c = *must(pick(g, "social.message", "social.post", "mail.send", "payment.send", "web.fetch", "access.change"))
+	}
 	attrs := attributesOf(g, &c)
 	r := &Request{
 		Subject:  Entity{Type: pick(g, "agent", "plugin", "owner"), ID: "someone"},
@@ -33,6 +37,12 @@ func generate(g *rand.Rand) *Request {
 	r.Context.Grant = &Grant{ID: "g1", Scope: scopeFor(g, &c, attrs)}
 	if g.IntN(4) == 0 {
 		r.Context.Grant.Expires = noon.Add(time.Hour)
+	}
+	if g.IntN(2) == 0 || speaks {
+		r.Context.Arguments = argumentsOf(g)
+	}
+	if speaks && g.IntN(4) > 0 {
+		return r
 	}
 	for range g.IntN(4) {
 		spoils[g.IntN(len(spoils))](g, r)

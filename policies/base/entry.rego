@@ -70,6 +70,6 @@ refusals := [refusal |
 ]
 
 questions := [question |
-	some theme in [risk.questions, flow.questions_asked, layers.ask]
+	some theme in [flow.questions_asked, risk.questions, layers.ask]
 	some question in theme
 ]

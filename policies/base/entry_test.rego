@@ -34,6 +34,16 @@ test_what_can_not_be_undone_is_asked if {
 	{r.rule | some r in decided.reasons} == {"base.risk.irreversible"}
 }
 
+test_a_strangers_destination_is_asked if {
+	argument := {"name": "to", "role": "destination", "text": "x@y.example", "labels": ["untrusted"], "owner_named": false, "address": true}
+	outward := json.patch(object.union(reading, {"action": {"name": "mail.change", "risk": "write"}}), [{
+		"op": "add", "path": "/context/arguments", "value": [argument],
+	}])
+	decided := base.decision with input as outward with data.ambit.layers as silence
+	decided.verdict == "ask"
+	{r.rule | some r in decided.reasons} == {"base.flow.strangers_destination"}
+}
+
 test_a_layer_can_deny if {
 	layers := object.union(silence, {"deny": {{"rule": "owner.x", "value": "no"}}, "have_a_word": true})
 	decided := base.decision with input as reading with data.ambit.layers as layers

@@ -53,6 +53,20 @@ is_the_owners_or_no_content(a) if a.role != "content"
 
 is_the_owners_or_no_content(a) if is_the_owners_text(a)
 
+# Somebody said where: an address that stands nowhere is the model's own.
+all_destinations_stand_somewhere if {
+	every a in input.context.arguments {
+		stands_somewhere_or_no_destination(a)
+	}
+}
+
+stands_somewhere_or_no_destination(a) if a.role != "destination"
+
+stands_somewhere_or_no_destination(a) if {
+	some s in a.sources
+	s.whole
+}
+
 # Destinations and links.
 
 may_be_a_strangers_choice(a) if {
@@ -111,7 +125,9 @@ leaves(a) if {
 }
 
 # A content goes out when there is somewhere for it to go.
-someone_else_gets_it if {
+someone_else_gets_it if there_is_a_destination
+
+there_is_a_destination if {
 	some a in input.context.arguments
 	a.role == "destination"
 }
@@ -134,7 +150,11 @@ counts_on_this_risk(_) if input.action.risk != "read"
 
 counts_on_this_risk(a) if a.match != "none"
 
-counts_on_this_risk(a) if a.from != "" # it may be at a stranger's wish
+# An address that is put together may be made so that it tells something.
+counts_on_this_risk(a) if {
+	a.from != ""
+	there_is_a_destination
+}
 
 questions contains {
 	"rule": "base.flow.strangers_destination",

@@ -32,7 +32,14 @@ the_owner_asks_for_it_here_and_now if {
 the_owner_said_so if {
 	an_agent_does_it
 	flow.the_owner_named_who_gets_it
-	not money_without_a_bound
+	not flow.moves_money
+}
+
+the_owner_said_so if {
+	an_agent_does_it
+	flow.the_owner_named_who_gets_it
+	is_number(input.context.grant.scope.max_amount)
+	input.context.grant.scope.max_amount >= 0
 }
 
 # Or the owner wrote what is said or set, and it goes to no strangers.
@@ -42,17 +49,13 @@ the_owner_said_so if {
 	some a in input.context.arguments
 	a.role == "content"
 	flow.all_that_leaves_is_the_owners_text
+	flow.all_destinations_stand_somewhere
 }
 
 # Only a conversation has the owner's words.
 an_agent_does_it if {
 	input.subject.type == "agent"
 	input.context.trigger == "message"
-}
-
-money_without_a_bound if {
-	flow.moves_money
-	not input.context.grant.scope.max_amount >= 0
 }
 
 questions contains {

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ambithost/ambit/sdk/capability"
+)
+
+// suite is one file of recorded traces.
+type suite struct {
+	Name       string `json:"suite"`
+	Tools      []tool `json:"tools"`
+	Users      []task `json:"user_tasks"`
+	Injections []task `json:"injection_tasks"`
+	notes      annotations
+}
+
+// tool is a tool as the benchmark describes it; its arguments' types are of no
+// use here.
+type tool struct {
+	Name        string                     `json:"name"`
+	Description string                     `json:"description"`
+	Args        map[string]json.RawMessage `json:"args"`
+}
+
+type task struct {
+	ID     string `json:"id"`
+	Prompt string `json:"prompt"` // of a user task
+	Goal   string `json:"goal"`   // of an injection
+	Calls  []call `json:"calls"`
+}
+
+type call struct {
+	Function string         `json:"function"`
+	Args     map[string]any `json:"args"`
+	Output   string         `json:"output"`
+	Vectors  []string       `json:"vectors_seen"`
+}
+
+// annotation is what a manifest says of a tool.
+type annotation struct {
+	Name         string          `yaml:"name"`
+	Capability   string          `yaml:"capability"`
+	Risk         capability.Risk `yaml:"risk"`
+	Labels       []string        `yaml:"labels"`
+	Destinations []string        `yaml:"destinations"`
+	Contents     []string        `yaml:"contents"`
+}
+
+type annotations map[string]annotation
+
+// UnmarshalYAML takes a map by the tool's name, or a list with names.
+func (a *annotations) UnmarshalYAML(n *yaml.Node) error {
+	*a = annotations{}
+	if n.Kind == yaml.MappingNode {
+		return n.Decode((*map[string]annotation)(a))
+	}
+	var list []annotation
+	if err := n.Decode(&list); err != nil {
+		return err
+	}
+	for _, one := range list {
+		(*a)[one.Name] = one
+	}
+	return nil
+}
+
+// maxFile caps a file of traces or annotations.
+const maxFile = 64 << 20
+
+// load reads the suites of the data folder that have annotations, by name.
+func load(data string, notes fs.FS) ([]suite, error) {
+	files, err := filepath.Glob(filepath.Join(data, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(files)
+	var out []suite
+	for _, file := range files {
+		base := strings.TrimSuffix(filepath.Base(file), ".json")
+		text, err := fs.ReadFile(notes, base+".annotations.yaml")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		s, err := read(file, text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", base, err)
+		}
+		if s.Name == "" {
+			s.Name = base
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s holds no SUITE.json for which there is a SUITE.annotations.yaml", data)
+	}
+	return out, nil
+}
+
+func read(file string, notes []byte) (s suite, err error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return s, err
+	}
+	if info.Size() > maxFile {
+		return s, fmt.Errorf("%d bytes, the limit is %d", info.Size(), maxFile)
+	}
+	b, err := os.ReadFile(file) //nolint:gosec // the folder that the caller names
+	if err != nil {
+		return s, err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(&s); err != nil {
+		return s, err
+	}
+	y := yaml.NewDecoder(bytes.NewReader(notes))
+	y.KnownFields(true)
+	var f struct {
+		Tools annotations `yaml:"tools"`
+	}
+	if err := y.Decode(&f); err != nil {
+		return s, fmt.Errorf("annotations: %w", err)
+	}
+	s.notes = f.Tools
+	return s, s.check()
+}
+
+// check refuses annotations of tools that there are not: they would guard
+// nothing. A tool without one is treated as the worst there is.
+func (s *suite) check() error {
+	for name := range s.notes {
+		if !slices.ContainsFunc(s.Tools, func(t tool) bool { return t.Name == name }) {
+			return fmt.Errorf("annotations: the suite has no tool %q", name)
+		}
+	}
+	return nil
+}

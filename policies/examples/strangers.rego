@@ -1,0 +1,66 @@
+# METADATA
+# title: Careful with strangers
+# description: |
+#   The base layer asks before something goes where a stranger wants it, and before
+#   private text leaves. This file asks earlier: before an agent follows a link that
+#   only strangers gave, and before it changes anything when nothing in the change
+#   is the owner's. It is for agents that read mail, chats and pages and may act;
+#   one that researches the web all day would ask too often.
+package ambit.owner.strangers
+
+import data.ambit.lib.labels
+
+ask contains {
+	"message": sprintf("%q is a link that you did not give; it may be the choice of %s", [a.text, object.get(a, "from", "nobody")]),
+	"change": "give the link yourself, or name the place of yours where it stands",
+} if {
+	input.action.risk == "read"
+	labels.has_read_strangers
+	some a in input.context.arguments
+	a.role == "destination"
+	a.address
+	not a.owner_named
+	not stands_in_trusted_text(a)
+	not stands_in_a_place_of_the_owners(a)
+}
+
+ask contains {
+	"message": "this conversation has read strangers, and nothing in this change is your word",
+	"change": "say in a message what is to be changed",
+} if {
+	input.action.risk != "read"
+	labels.has_read_strangers
+	input.context.arguments[0]
+	every a in input.context.arguments {
+		is_nobodys(a)
+	}
+}
+
+is_nobodys(a) if {
+	not a.owner_named
+	not a.owner_percent >= 60
+	not stands_in_trusted_text(a)
+	not stands_where_the_owner_pointed(a)
+}
+
+stands_in_trusted_text(a) if {
+	some s in a.sources
+	s.whole
+	s.kind != "owner"
+	not "untrusted" in object.get(s, "labels", [])
+}
+
+stands_where_the_owner_pointed(a) if {
+	some s in a.sources
+	s.whole
+	"pointed" in object.get(s, "labels", [])
+}
+
+# "The article that Ann posted in our channel": the owner named the channel, and
+# what is in it is theirs to read. A page of the web is nobody's place.
+stands_in_a_place_of_the_owners(a) if {
+	some s in a.sources
+	s.whole
+	"pointed" in object.get(s, "labels", [])
+	"private" in object.get(s, "labels", [])
+}
