@@ -20,13 +20,13 @@ func (b backend) Grants(_ context.Context, plugin string) ([]control.Grant, erro
 }
 
 func grantOf(g gate.Grant) control.Grant {
-	return control.Grant{ID: g.ID, Plugin: g.Plugin, Capability: g.Capability, Risk: riskOf(g.Capability), Scope: g.Scope, Created: g.Created, Expires: g.Expires}
+	return control.Grant{ID: g.ID, Plugin: g.Plugin, Capability: g.Capability, Risk: riskOf(g.Capability), Scope: g.Scope, Limits: g.Limits, Consent: g.Consent, Created: g.Created, Expires: g.Expires}
 }
 
 // Grant makes a grant, with the manifest's own scope if none is given.
 func (b backend) Grant(ctx context.Context, req control.GrantRequest) (*control.Grant, error) {
 	b.touch()
-	g := gate.Grant{Plugin: req.Plugin, Capability: req.Capability, Expires: req.Expires}
+	g := gate.Grant{Plugin: req.Plugin, Capability: req.Capability, Limits: req.Limits, Expires: req.Expires}
 	if req.Scope != nil {
 		g.Scope = *req.Scope
 	} else if p, ok := b.plugins.lookup(req.Plugin); ok {

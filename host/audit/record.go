@@ -68,6 +68,8 @@ const (
 	Resume Kind = "resume"
 	// Approve is the owner's yes to one exact request.
 	Approve Kind = "approve"
+	// Budget is the owner's word on what an unknown outcome spent.
+	Budget Kind = "budget"
 	// Decline is the owner's no to one exact request, or no answer in time.
 	Decline Kind = "decline"
 	// Policy is a new policy revision in force, or one that was rejected.

@@ -56,6 +56,10 @@ func (u Unit) Format(n int64) string {
 		return "1 time"
 	case u == Count:
 		return strconv.FormatInt(n, 10) + " times"
+	case u == Bytes && n > 0 && n%1e9 == 0:
+		return strconv.FormatInt(n/1e9, 10) + " GB"
+	case u == Bytes && n > 0 && n%1e6 == 0:
+		return strconv.FormatInt(n/1e6, 10) + " MB"
 	}
 	return strconv.FormatInt(n, 10) + " " + string(u)
 }

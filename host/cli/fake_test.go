@@ -209,7 +209,7 @@ func (m *memory) Grant(_ context.Context, req control.GrantRequest) (*control.Gr
 	if req.Capability == "file.read" {
 		return nil, protocol.Errorf(protocol.Invalid, "weather does not ask for file.read")
 	}
-	g := control.Grant{ID: "g2", Plugin: req.Plugin, Capability: req.Capability, Created: time.Now(), Expires: req.Expires}
+	g := control.Grant{ID: "g2", Plugin: req.Plugin, Capability: req.Capability, Limits: req.Limits, Created: time.Now(), Expires: req.Expires}
 	if req.Scope != nil {
 		g.Scope = *req.Scope
 	}
@@ -229,6 +229,18 @@ func (m *memory) Revoke(_ context.Context, req control.RevokeRequest) (*control.
 		})
 	})
 	return r, err
+}
+
+func (m *memory) Budgets(context.Context) ([]control.Account, error) {
+	return []control.Account{{Account: `usd plugin="bank"`, Unit: "usd", Day: 1200, Week: 1200, Month: 4500, Reserved: 200,
+		Unknown: []control.Charge{{Effect: "e9", Amount: 1000, At: time.Now().Add(-2 * time.Hour)}}}}, nil
+}
+
+func (m *memory) ResolveBudget(_ context.Context, effect string, _ control.BudgetResolution) error {
+	if effect != "e9" {
+		return notFound("the outcome of %s is not unknown", effect)
+	}
+	return nil
 }
 
 func (m *memory) Approvals(context.Context, bool) ([]control.Approval, error) {

@@ -13,12 +13,17 @@ import (
 
 func (a *app) grantCmd() *cobra.Command {
 	var scope, until string
+	var limits limitFlags
 	cmd := &cobra.Command{
 		Use:   "grant PLUGIN CAPABILITY",
 		Short: "Let a plugin use a capability it asks for",
 		Long: `Let a plugin use a capability that its manifest asks for: within the scope it
-asks for, or a narrower one. A new grant takes the place of the old one.`,
+asks for, or a narrower one. A new grant takes the place of the old one; what was
+used of its budgets goes on counting. What can't be undone is asked about every
+time, unless --ask-over says from where.`,
 		Example: `  ambit grant weather http.request
+  ambit grant bank card.charge --max 50usd/day --ask-over 20usd --between 09:00-21:00
+  ambit grant phone call.place --to +82 --max 3/day --only-when owner-present
   ambit grant mail mail.send --scope '{"to": ["ann@example.org"]}' --until 7d`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeGranted,
@@ -30,6 +35,9 @@ asks for, or a narrower one. A new grant takes the place of the old one.`,
 					return err
 				}
 			}
+			if err := limits.apply(cmd.Context(), a, &req); err != nil {
+				return err
+			}
 			if req.Expires, err = parseUntil(until, a.now()); err != nil {
 				return err
 			}
@@ -40,11 +48,12 @@ asks for, or a narrower one. A new grant takes the place of the old one.`,
 			if a.json {
 				return a.writeJSON(g)
 			}
-			fmt.Fprintf(a.err, "Granted %s → %s: %s%s.\n", line(g.Plugin), line(g.Capability), line(orAll(scopeText(g.Capability, g.Scope))), a.until(*g))
+			fmt.Fprintf(a.err, "Granted: %s.\n", a.sentence(*g))
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&scope, "scope", "", "narrow it: a JSON object of lists and integers")
+	limits.add(cmd)
 	cmd.Flags().StringVar(&until, "until", "", "when it ends: 30m, 12h, 7d, 2w, a date or a time (RFC 3339)")
 	return a.jsonFlag(cmd)
 }
@@ -110,7 +119,7 @@ func (a *app) revokeCmd() *cobra.Command {
 func (a *app) grantsCmd() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:               "grants [PLUGIN]",
-		Short:             "List the grants in force",
+		Short:             "Tell the grants in force, one sentence each",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completePlugins,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -125,13 +134,9 @@ func (a *app) grantsCmd() *cobra.Command {
 				fmt.Fprintln(a.err, "No grant is in force.")
 				return nil
 			}
-			t := table{}
-			t.head("PLUGIN", "CAPABILITY", "RISK", "SCOPE", "GRANTED")
 			for _, g := range list {
-				t.addStyled(col{text: g.Plugin, style: bold}, col{text: g.Capability}, col{text: string(g.Risk), style: riskStyle(g.Risk)},
-					col{text: orAll(scopeText(g.Capability, g.Scope))}, col{text: a.ago(g.Created) + a.until(g)})
+				fmt.Fprintln(a.out, a.sentence(g)+".")
 			}
-			t.print(a.out, a.color)
 			return nil
 		},
 	})

@@ -135,32 +135,22 @@ func (a *app) printGranted(p *control.PluginDetail) {
 	if len(p.Requires) == 0 {
 		return
 	}
-	fmt.Fprintln(a.out, "\nIt asks for, and is granted:")
+	fmt.Fprintln(a.out, "\nIt asks for:")
 	t := table{indent: "  "}
 	for _, r := range p.Requires {
 		granted := col{text: "not granted", style: dim}
-		for _, g := range p.InForce {
-			if g.Capability == r.Capability {
-				granted = col{text: "granted: " + orAll(scopeText(g.Capability, g.Scope)) + a.until(g), style: green}
-			}
+		if slices.ContainsFunc(p.InForce, func(g control.Grant) bool { return g.Capability == r.Capability && !g.Consent }) {
+			granted = col{text: "granted", style: green}
 		}
 		t.addStyled(col{text: string(r.Risk), style: riskStyle(r.Risk)}, col{text: r.Capability}, col{text: scopeText(r.Capability, r.Scope)}, granted)
 	}
 	t.print(a.out, a.color)
-}
-
-func orAll(scope string) string {
-	if scope == "" {
-		return "all of it"
+	if len(p.InForce) > 0 {
+		fmt.Fprintln(a.out, "\nIt is granted:")
 	}
-	return scope
-}
-
-func (a *app) until(g control.Grant) string {
-	if g.Expires.IsZero() {
-		return ""
+	for _, g := range p.InForce {
+		fmt.Fprintln(a.out, "  "+a.sentence(g)+".")
 	}
-	return ", ends " + a.ago(g.Expires)
 }
 
 func (a *app) pluginRemoveCmd() *cobra.Command {

@@ -3,6 +3,7 @@ package control
 import (
 	"time"
 
+	"github.com/ambithost/ambit/host/budget"
 	"github.com/ambithost/ambit/sdk/capability"
 )
 
@@ -13,8 +14,12 @@ type Grant struct {
 	Capability string           `json:"capability"`
 	Risk       capability.Risk  `json:"risk"`
 	Scope      capability.Scope `json:"scope,omitzero"`
-	Created    time.Time        `json:"created"`
-	Expires    time.Time        `json:"expires,omitzero"` // zero: does not expire
+	Limits     *budget.Limits   `json:"limits,omitempty"`
+	// Consent: no power of its own, but within its scope the owner is not
+	// asked about what can't be undone.
+	Consent bool      `json:"consent,omitempty"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"` // zero: does not expire
 }
 
 // GrantRequest makes a grant, or replaces the one the plugin has for this
@@ -24,6 +29,7 @@ type GrantRequest struct {
 	Capability string `json:"capability"`
 	// Scope narrows what the manifest requires; nil takes the requirement's.
 	Scope   *capability.Scope `json:"scope,omitempty"`
+	Limits  *budget.Limits    `json:"limits,omitempty"`
 	Expires time.Time         `json:"expires,omitzero"`
 }
 

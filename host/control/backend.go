@@ -21,6 +21,7 @@ type Backend interface {
 	PluginInstaller
 	PluginEditor
 	Granter
+	BudgetKeeper
 	Approver
 	PolicyReader
 	PolicyTester
@@ -77,6 +78,13 @@ type Granter interface {
 	// Revoke returns when no new effect of the grants can start. Revoking
 	// what is not granted is not_found.
 	Revoke(ctx context.Context, req RevokeRequest) (*Revocation, error)
+}
+
+// BudgetKeeper tells what was used of budgets.
+type BudgetKeeper interface {
+	Budgets(ctx context.Context) ([]Account, error)
+	// ResolveBudget fails with not_found for an effect whose outcome is known.
+	ResolveBudget(ctx context.Context, effect string, r BudgetResolution) error
 }
 
 // Approver asks the owner.

@@ -67,6 +67,17 @@ func (c *Client) Revoke(ctx context.Context, req RevokeRequest) (*Revocation, er
 	return change[Revocation](ctx, c, http.MethodPost, req, "revocations")
 }
 
+// Budgets implements [BudgetKeeper].
+func (c *Client) Budgets(ctx context.Context) ([]Account, error) {
+	return list[Account](ctx, c, nil, "budgets")
+}
+
+// ResolveBudget implements [BudgetKeeper].
+func (c *Client) ResolveBudget(ctx context.Context, effect string, r BudgetResolution) error {
+	_, err := change[empty](ctx, c, http.MethodPost, r, "budgets", effect, "resolution")
+	return err
+}
+
 // Approvals implements [Approver].
 func (c *Client) Approvals(ctx context.Context, all bool) ([]Approval, error) {
 	return list[Approval](ctx, c, url.Values{"all": {strconv.FormatBool(all)}}, "approvals")

@@ -47,6 +47,9 @@ func routes() []route {
 		{"POST /v1/grants", nil, mediumBody, takes((*exchange).grant)},
 		{"POST /v1/revocations", nil, smallBody, takes((*exchange).revoke)},
 
+		{"GET /v1/budgets", nil, 0, lists(func(x *exchange) ([]Account, error) { return x.Budgets(x.ctx()) })},
+		{"POST /v1/budgets/{effect}/resolution", nil, smallBody, takes((*exchange).resolveBudget)},
+
 		{"GET /v1/approvals", []string{"all"}, 0, lists((*exchange).approvals)},
 		{"GET /v1/approvals/{id}", nil, 0, gives((*exchange).approval)},
 		{"POST /v1/approvals/{id}/answer", nil, smallBody, takes((*exchange).answer)},

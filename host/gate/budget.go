@@ -3,9 +3,11 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/budget"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -27,9 +29,46 @@ type BudgetStore interface {
 	// SettleCharges ends the reservation of an effect. used corrects amounts
 	// by unit where what was really used is known.
 	SettleCharges(ctx context.Context, effect string, s Settlement, used map[budget.Unit]int64, at time.Time) error
+	// ResolveCharges ends what is unknown of an effect, and tells whether
+	// anything was.
+	ResolveCharges(ctx context.Context, effect string, s Settlement) (bool, error)
 	// RecoverCharges makes what is still reserved unknown: whoever reserved it
 	// is gone, and it may have been spent.
 	RecoverCharges(ctx context.Context, now time.Time) error
+}
+
+// Account is what was used together, reserved and unknown included.
+type Account struct {
+	Account          string
+	Unit             budget.Unit
+	Day, Week, Month int64 // since the owner's began
+	Reserved         int64 // by effects in flight
+	Unknown          []UnknownCharge
+}
+
+// UnknownCharge is what an effect of unknown outcome may have taken.
+type UnknownCharge struct {
+	Effect string
+	Amount int64
+	At     time.Time
+}
+
+// Resolve is the owner's word on an effect of unknown outcome: it was spent, or
+// what it reserved is free again. It is on the record before it counts.
+func (g *Gate) Resolve(ctx context.Context, effect string, spent bool) error {
+	how := Released
+	if spent {
+		how = Spent
+	}
+	r := audit.Record{Kind: audit.Budget, Time: g.cfg.Now(), Actor: "owner", Effect: effect, Status: string(how)}
+	if _, err := g.cfg.Audit.Append(ctx, r, nil, true); err != nil {
+		return fmt.Errorf("budget: the audit log can't be written, nothing is changed: %w", err)
+	}
+	found, err := g.cfg.Store.ResolveCharges(ctx, effect, how)
+	if err == nil && !found {
+		err = protocol.Errorf(protocol.NotFound, "there is no charge of an effect %s whose outcome is unknown (ambit budget list)", effect)
+	}
+	return err
 }
 
 // Settlement is how a reservation ends.

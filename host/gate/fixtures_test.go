@@ -208,6 +208,15 @@ func (w *world) SettleCharges(_ context.Context, effect string, s Settlement, _ 
 	return w.change(func() { w.settled[effect] = s })
 }
 
+func (w *world) ResolveCharges(_ context.Context, effect string, s Settlement) (found bool, err error) {
+	err = w.change(func() {
+		if found = w.settled[effect] == Unsure; found {
+			w.settled[effect] = s
+		}
+	})
+	return found, err
+}
+
 func (w *world) RecoverCharges(context.Context, time.Time) error { return nil }
 
 // kinds lists the recorded kinds in order, and checks on the way that every

@@ -154,6 +154,9 @@ func (f *Flight) begin() error {
 	if !f.grant.live(now) {
 		return f.effect.denyGrant("the grant ended while the request was checked")
 	}
+	if ok, why := g.admits(f.grant, f.effect, now); !ok {
+		return f.effect.denyGrant("its grant does not cover this any more: " + why)
+	}
 	f.begun = now
 	return nil
 }

@@ -214,7 +214,7 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 		Action:   policy.Action{Name: e.Capability, Risk: e.Risk},
 		Resource: policy.Resource{Type: namespace(e.Capability), ID: e.Resource, Attributes: e.Attributes},
 		Context: policy.Context{
-			Plugin: holder, Requires: &f.requires, Grant: f.grant.forPolicy(),
+			Plugin: holder, Requires: &f.requires, Grant: g.forPolicy(f),
 			Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn, Trigger: e.Origin.Trigger,
 			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
 		},
@@ -227,6 +227,9 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 		}
 		g.log.Error("policy can't answer", "capability", e.Capability, "plugin", e.Plugin, "error", err)
 		return d, e.deny(protocol.Unavailable, "policy", "policy can't answer: "+err.Error(), "ambit policy check")
+	}
+	if d.Verdict == policy.Allow || d.Verdict == policy.Ask {
+		d = f.limited(d)
 	}
 	f.record.Verdict, f.record.Revision = string(d.Verdict), d.Revision
 	if len(d.Reasons) > 0 {

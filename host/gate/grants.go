@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/budget"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -21,16 +22,20 @@ type Grant struct {
 	Plugin     string           `json:"plugin"`
 	Capability string           `json:"capability"`
 	Scope      capability.Scope `json:"scope"`
-	Created    time.Time        `json:"created"`
-	Expires    time.Time        `json:"expires,omitzero"` // zero: never
-	Revoked    time.Time        `json:"revoked,omitzero"` // zero: not
+	Limits     *budget.Limits   `json:"limits,omitempty"` // never changed; nil: none
+	// Consent marks the owner's word for good: no power of its own, but within
+	// its scope the owner is not asked about what can't be undone.
+	Consent bool      `json:"consent,omitempty"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+	Revoked time.Time `json:"revoked,omitzero"` // zero: not
 }
 
 // GrantStore keeps grants.
 type GrantStore interface {
 	LoadGrants(context.Context) ([]Grant, error) // those not revoked
-	// SaveGrants adds, all or none; each ends those that its plugin holds for
-	// the same capability.
+	// SaveGrants adds, all or none; each but a consent ends those that its
+	// plugin holds for the same capability.
 	SaveGrants(context.Context, []Grant) error
 	EndGrants(ctx context.Context, ids []string, at time.Time) error
 }
@@ -45,25 +50,75 @@ func (gr *Grant) live(now time.Time) bool {
 	return gr != nil && !gr.Created.IsZero() && gr.Revoked.IsZero() && (gr.Expires.IsZero() || now.Before(gr.Expires))
 }
 
-func (gr *Grant) forPolicy() *policy.Grant {
-	return &policy.Grant{ID: gr.ID, Scope: gr.Scope, Expires: gr.Expires}
+// forPolicy is the flight's grant as policy sees it.
+func (g *Gate) forPolicy(f *Flight) *policy.Grant {
+	gr := f.grant
+	return &policy.Grant{ID: gr.ID, Scope: gr.Scope, Expires: gr.Expires, Consents: gr.Limits.Consents(f.effect.Attributes) || g.consented(f.effect)}
 }
 
 // covering finds a live grant whose scope covers the effect. g.mu is held.
 func (g *Gate) covering(e *Effect) (*Grant, error) {
 	now, why := g.cfg.Now(), "it holds no grant for it"
 	for _, gr := range g.grants[key{e.Plugin, e.Capability}] {
+		if gr.Consent {
+			continue
+		}
 		if !gr.live(now) {
 			why = "its grant has expired"
 			continue
 		}
 		ok, reason := e.power.Covers(gr.Scope, e.Attributes)
 		if ok {
+			ok, reason = g.admits(gr, e, now)
+		}
+		if ok {
 			return gr, nil
 		}
 		why = "its grant does not cover this: " + reason
 	}
 	return nil, e.denyGrant(why)
+}
+
+// admits tells whether the grant's hours and conditions hold now.
+func (g *Gate) admits(gr *Grant, e *Effect, now time.Time) (ok bool, why string) {
+	if gr.Limits == nil {
+		return true, ""
+	}
+	return gr.Limits.Admits(now, g.cfg.Zone, g.cfg.OwnerSeen(), e.Origin.Labels)
+}
+
+// consented tells whether the owner said yes to this for good.
+func (g *Gate) consented(e *Effect) bool {
+	now := g.cfg.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.grants[key{e.Plugin, e.Capability}], func(gr *Grant) bool {
+		if !gr.Consent || !gr.live(now) {
+			return false
+		}
+		ok, _ := e.power.Covers(gr.Scope, e.Attributes)
+		return ok
+	})
+}
+
+// limited adds to a decision what the grant obliges, so that the same
+// machinery keeps it. Who types the command has been asked already.
+func (f *Flight) limited(d policy.Decision) policy.Decision {
+	l := f.grant.Limits
+	if l == nil {
+		return d
+	}
+	d.Obligations, d.Reasons = slices.Clone(d.Obligations), slices.Clone(d.Reasons)
+	for _, b := range l.Budgets {
+		d.Obligations = append(d.Obligations, policy.Obligation{Type: "budget", Params: b.Params()})
+	}
+	typed := f.effect.Actor.Type == "owner" && f.effect.Origin.Trigger == "call"
+	if ask, why := l.Asks(f.effect.Attributes); ask && !typed {
+		d.Verdict = policy.Ask
+		change := fmt.Sprintf("ambit grant %s %s with another --ask-over", f.effect.Plugin, f.effect.Capability)
+		d.Reasons = append(d.Reasons, policy.Reason{Rule: "grant.ask_over", Message: why, Change: change})
+	}
+	return d
 }
 
 // Grant records the owner's consent: durable, audited, in force when it
@@ -96,6 +151,10 @@ func (g *Gate) Grant(ctx context.Context, grants ...Grant) ([]Grant, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, gr := range grants {
+		if gr.Consent {
+			g.grants[gr.key()] = append(g.grants[gr.key()], &gr)
+			continue
+		}
 		for _, old := range g.grants[gr.key()] {
 			old.Revoked = now
 		}
@@ -119,6 +178,9 @@ func (g *Gate) checkGrant(gr *Grant, now time.Time) error {
 		return protocol.Errorf(protocol.Invalid, "grant: %s does not ask for %s in its manifest, so a grant would do nothing (ambit plugin show %s)", gr.Plugin, gr.Capability, gr.Plugin)
 	}
 	if err := c.CheckScope(gr.Scope); err != nil {
+		return protocol.Errorf(protocol.Invalid, "grant: %s %s: %v", gr.Plugin, gr.Capability, err)
+	}
+	if err := gr.Limits.Fit(c); err != nil {
 		return protocol.Errorf(protocol.Invalid, "grant: %s %s: %v", gr.Plugin, gr.Capability, err)
 	}
 	if !gr.Expires.IsZero() && !gr.Expires.After(now) {

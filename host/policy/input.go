@@ -101,6 +101,9 @@ func circumstances(c *Context) (map[string]any, error) {
 		if !c.Grant.Expires.IsZero() {
 			grant["expires"] = instant(c.Grant.Expires)
 		}
+		if c.Grant.Consents {
+			grant["consents"] = true
+		}
 		m["grant"] = grant
 	}
 	optional(m, "agent", c.Agent)

@@ -68,6 +68,9 @@ type Grant struct {
 	ID      string           `json:"id"`
 	Scope   capability.Scope `json:"scope"`
 	Expires time.Time        `json:"expires,omitzero"`
+	// Consents: the owner has said with the grant that this very use needs no
+	// word of theirs, although it can't be undone.
+	Consents bool `json:"consents,omitempty"`
 }
 
 // Verdict is the outcome of a decision. The zero value denies.

@@ -89,3 +89,58 @@ func (s *Store) RecoverCharges(ctx context.Context, now time.Time) error {
 		return err
 	})
 }
+
+// ResolveCharges ends what is unknown of an effect.
+func (s *Store) ResolveCharges(ctx context.Context, effect string, how gate.Settlement) (found bool, err error) {
+	query, args := `UPDATE charges SET state = ? WHERE effect = ? AND state = 'unknown'`, []any{string(how), effect}
+	if how == gate.Released {
+		query, args = `DELETE FROM charges WHERE effect = ? AND state = 'unknown'`, []any{effect}
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		found = n > 0
+		return err
+	})
+	return found, err
+}
+
+// Accounts adds up what was used since the owner's day, week and month began,
+// by account. Those of which nothing was used in the month and nothing is
+// unknown are left out.
+func (s *Store) Accounts(ctx context.Context, day, week, month time.Time) ([]gate.Account, error) {
+	first := min(micros(day), micros(week), micros(month))
+	rows, err := s.read.QueryContext(ctx, `SELECT account, unit, effect, amount, state, at FROM charges
+		WHERE at = 0 OR at >= ? OR state = 'unknown' ORDER BY account, at`, first)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := []gate.Account{}
+	for rows.Next() {
+		var account, unit, effect, state string
+		var n, at int64
+		if err := rows.Scan(&account, &unit, &effect, &n, &state, &at); err != nil {
+			return nil, err
+		}
+		if len(out) == 0 || out[len(out)-1].Account != account {
+			out = append(out, gate.Account{Account: account, Unit: budget.Unit(unit)})
+		}
+		a := &out[len(out)-1]
+		for i, sum := range []*int64{&a.Day, &a.Week, &a.Month} {
+			if at == 0 || at >= micros([]time.Time{day, week, month}[i]) {
+				*sum += n
+			}
+		}
+		switch state {
+		case "reserved":
+			a.Reserved += n
+		case "unknown":
+			a.Unknown = append(a.Unknown, gate.UnknownCharge{Effect: effect, Amount: n, At: instant(at)})
+		}
+	}
+	return out, rows.Err()
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,7 +15,7 @@ var _ gate.Store = (*Store)(nil)
 
 // LoadGrants returns the grants that were not revoked, oldest first.
 func (s *Store) LoadGrants(ctx context.Context) ([]gate.Grant, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, plugin, capability, scope, created, expires FROM grants WHERE revoked = 0 ORDER BY created, id`)
+	rows, err := s.read.QueryContext(ctx, `SELECT id, plugin, capability, scope, limits, consent, created, expires FROM grants WHERE revoked = 0 ORDER BY created, id`)
 	if err != nil {
 		return nil, err
 	}
@@ -22,13 +23,16 @@ func (s *Store) LoadGrants(ctx context.Context) ([]gate.Grant, error) {
 	var out []gate.Grant
 	for rows.Next() {
 		var g gate.Grant
-		var scope string
+		var scope, limits string
 		var created, expires int64
-		if err := rows.Scan(&g.ID, &g.Plugin, &g.Capability, &scope, &created, &expires); err != nil {
+		if err := rows.Scan(&g.ID, &g.Plugin, &g.Capability, &scope, &limits, &g.Consent, &created, &expires); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(scope), &g.Scope); err != nil {
 			return nil, fmt.Errorf("grant %s: %w", g.ID, err)
+		}
+		if err := json.Unmarshal([]byte(limits), &g.Limits); err != nil {
+			return nil, fmt.Errorf("limits of grant %s: %w", g.ID, err)
 		}
 		g.Created, g.Expires = instant(created), instant(expires)
 		out = append(out, g)
@@ -36,21 +40,22 @@ func (s *Store) LoadGrants(ctx context.Context) ([]gate.Grant, error) {
 	return out, rows.Err()
 }
 
-// SaveGrants adds grants, all or none; each ends those that its plugin holds
-// for the same capability.
+// SaveGrants adds grants, all or none; each but a consent ends those that its
+// plugin holds for the same capability.
 func (s *Store) SaveGrants(ctx context.Context, grants []gate.Grant) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		for _, g := range grants {
 			scope, err := json.Marshal(g.Scope)
-			if err != nil {
+			limits, limitsErr := json.Marshal(g.Limits)
+			if err := errors.Join(err, limitsErr); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `UPDATE grants SET revoked = ? WHERE plugin = ? AND capability = ? AND revoked = 0`,
-				micros(g.Created), g.Plugin, g.Capability); err != nil {
+			if _, err := tx.ExecContext(ctx, `UPDATE grants SET revoked = ? WHERE plugin = ? AND capability = ? AND revoked = 0 AND NOT ?`,
+				micros(g.Created), g.Plugin, g.Capability, g.Consent); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO grants (id, plugin, capability, scope, created, expires) VALUES (?,?,?,?,?,?)`,
-				g.ID, g.Plugin, g.Capability, string(scope), micros(g.Created), micros(g.Expires)); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO grants (id, plugin, capability, scope, limits, consent, created, expires) VALUES (?,?,?,?,?,?,?,?)`,
+				g.ID, g.Plugin, g.Capability, string(scope), string(limits), g.Consent, micros(g.Created), micros(g.Expires)); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ambithost/ambit/host/budget"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/capability"
 )
@@ -20,6 +21,18 @@ func TestGrants(t *testing.T) {
 	got, err := s.LoadGrants(ctx)
 	if err != nil || len(got) != 1 || !got[0].Expires.Equal(g.Expires) || got[0].Scope.Max["max_x"] != 3 || got[0].Scope.Allow["hosts"][0] != "a" {
 		t.Fatalf("got %+v, %v", got, err)
+	}
+	limited := gate.Grant{ID: "g0", Plugin: "q", Capability: "card.charge", Created: now, Limits: &budget.Limits{
+		Budgets: []budget.Budget{{Limit: 5, Unit: "usd", Window: "day", By: budget.Keys{budget.ByPlugin}}}, Between: &budget.Hours{From: "09:00", To: "10:00"}}}
+	consent := gate.Grant{ID: "c0", Plugin: "q", Capability: "card.charge", Created: now, Consent: true}
+	if err := s.SaveGrants(ctx, []gate.Grant{limited, consent}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = s.LoadGrants(ctx); err != nil || len(got) != 3 || !got[0].Consent || got[1].Limits.Budgets[0].Limit != 5 || *got[1].Limits.Between != *limited.Limits.Between || got[2].Limits != nil {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if err := s.EndGrants(ctx, []string{"g0", "c0"}, now); err != nil {
+		t.Fatal(err)
 	}
 	next := g
 	next.ID, next.Expires = "g2", time.Time{}

@@ -2,7 +2,8 @@
 # title: What the owner is asked
 # description: |
 #   What can't be undone is the owner's to decide: each time, unless an agent does
-#   what the owner's own words in this conversation say. The vocabulary's risk
+#   what the owner's own words in this conversation say, or the owner has said with
+#   the grant that a use like this needs no word of theirs. The vocabulary's risk
 #   counts even where a request states a lower one.
 # scope: package
 package ambit.base.risk
@@ -13,13 +14,18 @@ needs_the_owner if {
 	input.action.risk == "irreversible"
 	not the_owner_asks_for_it_here_and_now
 	not the_owner_said_so
+	not the_owner_said_so_with_the_grant
 }
 
 needs_the_owner if {
 	input.facts.risk == "irreversible"
 	not the_owner_asks_for_it_here_and_now
 	not the_owner_said_so
+	not the_owner_said_so_with_the_grant
 }
+
+# The gate says so: ambit grant --ask-over, or an approval that was made a grant.
+the_owner_said_so_with_the_grant if input.context.grant.consents == true
 
 # Who types the command has been asked already.
 the_owner_asks_for_it_here_and_now if {

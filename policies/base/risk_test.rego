@@ -37,3 +37,11 @@ test_the_rest_is_not_asked if {
 		count(risk.questions) == 0 with input as acting("agent", "message", r, r)
 	}
 }
+
+test_the_owner_may_have_said_so_with_the_grant if {
+	charge := acting("agent", "message", "irreversible", "irreversible")
+	said := json.patch(charge, [{"op": "add", "path": "/context/grant", "value": {"id": "g1", "consents": true}}])
+	unsaid := json.patch(charge, [{"op": "add", "path": "/context/grant", "value": {"id": "g1", "consents": "yes"}}])
+	not risk.needs_the_owner with input as said
+	risk.needs_the_owner with input as unsaid
+}

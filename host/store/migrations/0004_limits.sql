@@ -1,0 +1,2 @@
+ALTER TABLE grants ADD COLUMN limits TEXT NOT NULL DEFAULT 'null'; -- JSON, host/budget's Limits
+ALTER TABLE grants ADD COLUMN consent INTEGER NOT NULL DEFAULT 0;
