@@ -19,8 +19,8 @@ func (a *app) grantCmd() *cobra.Command {
 		Short: "Let a plugin use a capability it asks for",
 		Long: `Let a plugin use a capability that its manifest asks for: within the scope it
 asks for, or a narrower one. A new grant takes the place of the old one; what was
-used of its budgets goes on counting. What can't be undone is asked about every
-time, unless --ask-over says from where.`,
+used of its budgets goes on counting. What can't be undone is asked about
+unless your own words called for it, or --ask-over says from where.`,
 		Example: `  ambit grant weather http.request
   ambit grant bank card.charge --max 50usd/day --ask-over 20usd --between 09:00-21:00
   ambit grant phone call.place --to +82 --max 3/day --only-when owner-present

@@ -126,7 +126,7 @@ func (a *app) bounds(g control.Grant) []string {
 	case l.AskOver != nil:
 		parts = append(parts, "asks above "+l.AskOver.String())
 	case c != nil && c.Risk == capability.Irreversible:
-		parts = append(parts, "asks every time")
+		parts = append(parts, "asks unless you called for it")
 	}
 	if l.Between != nil {
 		parts = append(parts, fmt.Sprintf("only between %s and %s", l.Between.From, l.Between.To))
