@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "explainlast": explainLast},
 		Deadline: time.Now().Add(8 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))
@@ -125,6 +125,16 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 	if a == "" || b == "" || (a == b) == neg {
 		ts.Fatalf("%s: %q in %s, %q in %s", args[0], a, args[1], b, args[2])
 	}
+}
+
+// explainLast runs ambit policy explain on the entry that the last command
+// printed as JSON.
+func explainLast(ts *testscript.TestScript, _ bool, _ []string) {
+	index := regexp.MustCompile(`"index":(\d+)`).FindStringSubmatch(ts.ReadFile("stdout"))
+	if index == nil {
+		ts.Fatalf("no entry was printed")
+	}
+	ts.Check(ts.Exec("ambit", "policy", "explain", index[1]))
 }
 
 // nowhere fails when a file below a folder holds a text: nowhere TEXT FOLDER.

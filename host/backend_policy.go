@@ -35,7 +35,7 @@ func (b backend) CheckPolicy(ctx context.Context, req control.PolicyCheckRequest
 	if !out.OK {
 		return out, nil
 	}
-	trial, err := policy.Open(ctx, policy.Config{Layers: []policy.Layer{layer}})
+	trial, err := policy.Open(ctx, policy.Config{Layers: b.policyLayers(req.Folder)})
 	if err != nil {
 		return nil, err
 	}

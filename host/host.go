@@ -127,6 +127,9 @@ func (h *Host) openPolicy(ctx context.Context) (err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("policy folder: %w", err)
 	}
+	if err := policy.Recover(folder); err != nil {
+		return fmt.Errorf("finish putting policies in force: %w", err)
+	}
 	h.policy, err = policy.Open(ctx, policy.Config{
 		Layers: []policy.Layer{{Name: "owner", Dir: folder}}, Logger: h.log.Named("policy"), OnChange: h.policyChanged,
 	})
@@ -134,6 +137,7 @@ func (h *Host) openPolicy(ctx context.Context) (err error) {
 		return err
 	}
 	h.onClose(h.policy.Close)
+	h.keepRevision()
 	return h.policy.Watch(context.WithoutCancel(ctx)) // until Close
 }
 
@@ -141,6 +145,9 @@ func (h *Host) openPolicy(ctx context.Context) (err error) {
 func (h *Host) policyChanged(revision string, err error) {
 	r := audit.Record{Kind: audit.Policy, Actor: "owner", Revision: revision, Status: "done"}
 	h.notices.clear("policy")
+	if err == nil {
+		h.keepRevision()
+	}
 	if err != nil {
 		r.Status, r.Detail = "refused", err.Error()
 		h.notices.set("policy", control.Notice{Message: "The newest policy files are not in force: " + err.Error(), Hint: "ambit policy check"})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
 )
 
 func (m *memory) TestPolicy(_ context.Context, req control.PolicyCheckRequest) (*control.PolicyTestReport, error) {
@@ -50,4 +51,35 @@ func (m *memory) ExplainPolicy(_ context.Context, req control.PolicyExplainReque
 	x.Silent = []policy.Explained{{RuleRef: policy.RuleRef{Rule: "owner.night.ask", File: "night.rego", Line: 3},
 		Conditions: []policy.Condition{{Text: "input.context.trigger == " + escapes, Saw: []policy.Seen{{Name: "input.context.trigger"}}}}}}
 	return x, nil
+}
+
+func (m *memory) ReplayPolicy(_ context.Context, req control.PolicyReplayRequest) (*control.PolicyReplay, error) {
+	r := &control.PolicyReplay{From: "7f3a01b2c3d4", To: "0123456789ab", Skipped: 1, Changes: []control.PolicyChange{}}
+	if req.Against != "" {
+		r.From = filepath.Base(req.Against)
+	}
+	same := policy.Decision{Verdict: policy.Allow}
+	for _, e := range m.entries[:3] {
+		r.Count(e, same, same, 10)
+	}
+	if strings.HasSuffix(req.Folder, "strict") {
+		r.Count(m.entries[0], same, policy.Decision{Verdict: policy.Deny, Reasons: []policy.Reason{{Rule: "owner.a.deny", Message: "no web"}}}, 10)
+		r.Count(m.entries[2], policy.Decision{Verdict: policy.Deny}, policy.Decision{Verdict: policy.Ask}, 10)
+	}
+	return r, nil
+}
+
+func (m *memory) SuggestGrants(context.Context, control.PolicyReplayRequest) ([]control.Suggestion, error) {
+	return []control.Suggestion{
+		{Plugin: "mail", Capability: "mail.send", Uses: 12, Scope: capability.Scope{Allow: map[string][]string{"to": {"o'hara@example.net" + escapes}}}},
+		{Plugin: "weather", Capability: "clock.read", Uses: 1},
+	}, nil
+}
+
+func (m *memory) ActivatePolicy(_ context.Context, req control.PolicyActivateRequest) (*control.PolicyStatus, error) {
+	b, err := os.ReadFile(filepath.Join(req.Folder, "rules.rego"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(m.folder, "rules.rego"), b, 0o600)
+	}
+	return &control.PolicyStatus{Revision: req.To}, err
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +30,7 @@ type memory struct {
 	secrets   map[string]string
 	halted    []control.Halt
 	entries   []control.AuditEntry
+	folder    string        // of the owner's policies; their files are wrong while it is missing
 	answered  chan bool     // of the chat's question
 	interrupt chan struct{} // of the chat
 }
@@ -280,11 +283,15 @@ func (m *memory) AnswerApproval(_ context.Context, id string, ans control.Answer
 }
 
 func (m *memory) PolicyStatus(context.Context) (*control.PolicyStatus, error) {
-	return &control.PolicyStatus{Revision: "7f3a01b2c3d4", Layers: []control.Layer{{Name: "base", Files: 4}}, Loaded: time.Now().Add(-time.Hour), Folder: "/data/ambit/policies", Error: "mine.rego:3: unexpected token"}, nil
+	st := &control.PolicyStatus{Revision: "7f3a01b2c3d4", Layers: []control.Layer{{Name: "base", Files: 4}}, Loaded: time.Now().Add(-time.Hour), Folder: m.folder}
+	if _, err := os.Stat(m.folder); err != nil {
+		st.Error = "mine.rego:3: unexpected token"
+	}
+	return st, nil
 }
 
 func (m *memory) CheckPolicy(_ context.Context, req control.PolicyCheckRequest) (*control.PolicyReport, error) {
-	if strings.HasSuffix(req.Folder, "bad") {
+	if b, err := os.ReadFile(filepath.Join(req.Folder, "rules.rego")); strings.HasSuffix(req.Folder, "bad") || err == nil && strings.Contains(string(b), "http.send") {
 		return &control.PolicyReport{Folder: "/bad", Problems: []control.PolicyProblem{{File: "mine.rego", Line: 3, Message: "undefined function http.send", Advice: "policies reach nothing outside"}}}, nil
 	}
 	return &control.PolicyReport{OK: true, Folder: req.Folder, Files: 2, Revision: "0123456789ab"}, nil

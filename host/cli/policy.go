@@ -15,7 +15,7 @@ import (
 func (a *app) policyCmd() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "policy",
-		Short: "What policy is in force; check files; try a request",
+		Short: "What policy is in force; write, try and change it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.client.PolicyStatus(cmd.Context())
 			if err != nil {
@@ -27,7 +27,8 @@ func (a *app) policyCmd() *cobra.Command {
 			a.printPolicy(p)
 			return nil
 		},
-	}, a.policyCheckCmd(), a.policyTestCmd(), a.policyFmtCmd(), a.policyExplainCmd(), a.policyEvalCmd())
+	}, a.policyCheckCmd(), a.policyTestCmd(), a.policyFmtCmd(), a.policyExplainCmd(), a.policyEvalCmd(),
+		a.policyReplayCmd(), a.policyDiffCmd(), a.policySuggestCmd(), a.policyEditCmd())
 	return a.jsonFlag(cmd)
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ambithost/ambit/host/control"
-	"github.com/ambithost/ambit/host/policy"
 )
 
 func (a *app) policyExplainCmd() *cobra.Command {
@@ -67,7 +66,7 @@ func (a *app) printExplanation(x *control.PolicyExplanation) {
 	}
 }
 
-func (a *app) printRule(r policy.Explained) {
+func (a *app) printRule(r control.PolicyRule) {
 	fmt.Fprintf(a.out, "  %s  %s\n", a.paint(bold, line(r.Rule)), a.paint(dim, fmt.Sprintf("%s:%d", line(r.File), r.Line)))
 	for _, c := range r.Conditions {
 		var saw []string

@@ -73,7 +73,9 @@ func serveMemory(home string) (stop func(), err error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	s, err := control.New(control.Config{Backend: newMemory()})
+	m := newMemory()
+	m.folder = filepath.Join(home, "policy")
+	s, err := control.New(control.Config{Backend: m})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
 )
 
 // PolicyStatus is the policy set in force.
@@ -72,4 +73,73 @@ type PolicyExplainRequest struct {
 type PolicyExplanation struct {
 	*policy.Explanation
 	Recorded *AuditEntry `json:"recorded,omitempty"` // what was decided then
+}
+
+// PolicyRule is one rule in an explanation.
+type PolicyRule = policy.Explained
+
+// PolicyReplayRequest says which recorded requests are decided again, and by
+// what.
+type PolicyReplayRequest struct {
+	Since time.Time `json:"since,omitzero"` // zero: all that is kept
+	// Folder is the proposed owner's folder, absolute.
+	Folder string `json:"folder,omitempty"`
+	// Against is another folder, or a kept revision; empty: what is in force.
+	Against string `json:"against,omitempty"`
+}
+
+// PolicyReplay is what another policy would have decided otherwise.
+type PolicyReplay struct {
+	From     string `json:"from"` // revision
+	To       string `json:"to"`
+	Requests int    `json:"requests"` // decided by both
+	Skipped  int    `json:"skipped"`  // refused before policy was asked, or no longer kept
+	Denied   int    `json:"newly_denied"`
+	Asked    int    `json:"newly_asked"`
+	Allowed  int    `json:"newly_allowed"`
+	// Changes are listed up to 1000.
+	Changes []PolicyChange `json:"changes"`
+}
+
+// PolicyChange is a recorded request that is decided otherwise.
+type PolicyChange struct {
+	Entry   AuditEntry      `json:"entry"`
+	Was     policy.Verdict  `json:"was"`
+	Becomes policy.Verdict  `json:"becomes"`
+	Reasons []policy.Reason `json:"reasons,omitempty"` // of the new verdict
+}
+
+// Count adds one request to the result; changes beyond most are only counted.
+func (p *PolicyReplay) Count(e AuditEntry, was, becomes Decision, most int) {
+	p.Requests++
+	if was.Verdict == becomes.Verdict {
+		return
+	}
+	switch becomes.Verdict {
+	case policy.Allow:
+		p.Allowed++
+	case policy.Ask:
+		p.Asked++
+	default:
+		p.Denied++
+	}
+	if len(p.Changes) < most {
+		p.Changes = append(p.Changes, PolicyChange{Entry: e, Was: was.Verdict, Becomes: becomes.Verdict, Reasons: becomes.Reasons})
+	}
+}
+
+// Suggestion is the narrowest grant under which what was let through would have
+// passed, as far as grants go.
+type Suggestion struct {
+	Plugin     string           `json:"plugin"`
+	Capability string           `json:"capability"`
+	Scope      capability.Scope `json:"scope"`
+	Uses       int              `json:"uses"`
+}
+
+// PolicyActivateRequest puts a folder in the place of the owner's.
+type PolicyActivateRequest struct {
+	Folder string `json:"folder"` // absolute
+	From   string `json:"from"`   // the revision that the change was made from
+	To     string `json:"to"`     // the revision that was shown
 }

@@ -26,6 +26,7 @@ type Backend interface {
 	PolicyReader
 	PolicyTester
 	PolicyExplainer
+	PolicyReplayer
 	AuditReader
 	AuditVerifier
 	SecretKeeper
@@ -121,6 +122,17 @@ type PolicyExplainer interface {
 	// refused before policy was asked, and what is no longer kept, is invalid
 	// or not_found and says so.
 	ExplainPolicy(ctx context.Context, req PolicyExplainRequest) (*PolicyExplanation, error)
+}
+
+// PolicyReplayer tries another policy on what was recorded.
+type PolicyReplayer interface {
+	// ReplayPolicy decides recorded requests again; nothing is done.
+	ReplayPolicy(ctx context.Context, req PolicyReplayRequest) (*PolicyReplay, error)
+	// SuggestGrants looks at the time only.
+	SuggestGrants(ctx context.Context, req PolicyReplayRequest) ([]Suggestion, error)
+	// ActivatePolicy checks the folder once more. What is not From any more,
+	// or not To, is invalid and changes nothing.
+	ActivatePolicy(ctx context.Context, req PolicyActivateRequest) (*PolicyStatus, error)
 }
 
 // AuditReader reads the log.

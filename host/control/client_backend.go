@@ -103,21 +103,6 @@ func (c *Client) CheckPolicy(ctx context.Context, req PolicyCheckRequest) (*Poli
 	return change[PolicyReport](ctx, c, http.MethodPost, req, "policy", "check")
 }
 
-// TestPolicy implements [PolicyTester].
-func (c *Client) TestPolicy(ctx context.Context, req PolicyCheckRequest) (*PolicyTestReport, error) {
-	return change[PolicyTestReport](ctx, c, http.MethodPost, req, "policy", "test")
-}
-
-// FormatPolicy implements [PolicyTester].
-func (c *Client) FormatPolicy(ctx context.Context, req PolicyCheckRequest) (*PolicyFormat, error) {
-	return change[PolicyFormat](ctx, c, http.MethodPost, req, "policy", "format")
-}
-
-// ExplainPolicy implements [PolicyExplainer].
-func (c *Client) ExplainPolicy(ctx context.Context, req PolicyExplainRequest) (*PolicyExplanation, error) {
-	return change[PolicyExplanation](ctx, c, http.MethodPost, req, "policy", "explain")
-}
-
 // EvalPolicy implements [PolicyReader].
 func (c *Client) EvalPolicy(ctx context.Context, req PolicyRequest) (*Decision, error) {
 	return change[Decision](ctx, c, http.MethodPost, req, "policy", "eval")

@@ -65,6 +65,9 @@ func routes() []route {
 			return x.FormatPolicy
 		})},
 		{"POST /v1/policy/explain", nil, mediumBody, takes((*exchange).explainPolicy)},
+		{"POST /v1/policy/replay", nil, smallBody, takes((*exchange).replayPolicy)},
+		{"GET /v1/policy/suggestions", []string{"since"}, 0, lists((*exchange).suggestGrants)},
+		{"POST /v1/policy/activate", nil, smallBody, takes((*exchange).activatePolicy)},
 		{"POST /v1/policy/eval", nil, mediumBody, takes((*exchange).evalPolicy)},
 
 		{"GET /v1/audit", auditParams(), 0, gives((*exchange).auditPage)},

@@ -202,7 +202,7 @@ func complete(r *Request, grantSaid bool) {
 	if a["addresses"] == nil && a["special_addresses"] == nil && slices.ContainsFunc(c.Scope, func(k capability.ScopeKey) bool { return k.Match == capability.MatchAddress }) {
 		a["addresses"] = []string{"192.0.2.1"}
 	}
-	scope := narrowest(c, a)
+	scope := Narrowest(c, a)
 	if r.Context.Requires == nil {
 		r.Context.Requires = &scope
 	}
@@ -217,8 +217,8 @@ func fill(s *string, with string) {
 	}
 }
 
-// narrowest is the smallest scope that covers a request.
-func narrowest(c *capability.Capability, a capability.Attributes) capability.Scope {
+// Narrowest is the smallest scope that covers a request with these attributes.
+func Narrowest(c *capability.Capability, a capability.Attributes) capability.Scope {
 	s := capability.Scope{Allow: map[string][]string{}, Max: map[string]int64{}}
 	for _, k := range c.Scope {
 		switch v := a[k.Attribute].(type) {

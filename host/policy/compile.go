@@ -22,6 +22,7 @@ type set struct {
 	revision string
 	files    []string
 	layers   []LayerFiles
+	own      []source               // the owner's files, tests included
 	modules  map[string]*ast.Module // as parsed, tagged
 	places   map[string]string      // path of each module
 	layered  bool                   // whether it holds rules that are not ours
@@ -55,6 +56,7 @@ func read(base fs.FS, layers []Layer) ([]source, []Problem) {
 
 // compile makes a set of what was read, tests left aside.
 func compile(files []source) (*set, []Problem) {
+	own := slices.DeleteFunc(slices.Clone(files), func(f source) bool { return f.layer != ownerLayer })
 	files = slices.DeleteFunc(slices.Clone(files), source.isTest)
 	modules, problems := parse(files, true)
 	if len(problems) > 0 {
@@ -64,7 +66,7 @@ func compile(files []source) (*set, []Problem) {
 	if c.Compile(modules); c.Failed() {
 		return nil, compileProblems(c.Errors, paths(files))
 	}
-	s := &set{revision: revision(files), modules: modules, places: map[string]string{}, compiler: c, queries: c.QueryCompiler(), store: inmem.New(), limit: baseDeadline}
+	s := &set{revision: revision(files), own: own, modules: modules, places: map[string]string{}, compiler: c, queries: c.QueryCompiler(), store: inmem.New(), limit: baseDeadline}
 	query, err := s.queries.Compile(ast.MustParseBody(entrypoint))
 	if err != nil {
 		return nil, compileProblems(err, paths(files))
