@@ -64,54 +64,62 @@ func sample(s string) string {
 
 // hiddenIn looks for characters that leave no trace on a page.
 func hiddenIn(text string) string {
-	before, rs, spaces, soft := rune(' '), []rune(text), 0, 0
+	rs, spaces, soft := []rune(text), 0, 0
 	for i, r := range rs {
-		after := ' '
-		if i+1 < len(rs) {
-			after = rs[i+1]
-		}
+		before, after := rs[max(0, i-1)], rs[min(len(rs)-1, i+1)]
 		switch {
-		case r == '\n' || r == '\t' || r == '\r':
+		case ' ' <= r && r < 0x7F || r == '\n' || r == '\t' || r == '\r' || r == 0xFEFF && i == 0:
 		case unicode.IsControl(r):
 			return "it has control characters"
-		case 0xE0000 <= r && r <= 0xE007F:
-			if !flag(rs[:i]) {
-				return "it has tag characters, which are invisible"
-			}
-		case r == 0xFE0E, r == 0xFE0F:
-			if !unicode.In(before, unicode.S, unicode.N, unicode.Po, unicode.Sk) {
-				return "it has variation selectors where there is nothing to vary"
-			}
-		case 0xFE00 <= r && r <= 0xFE0D, 0xE0100 <= r && r <= 0xE01EF:
-			if !unicode.Is(unicode.Han, before) {
-				return "it has variation selectors where there is nothing to vary"
-			}
-		case r == 0x200C, r == 0x200D:
-			if !joinable(before) || !joinable(after) {
-				return "it has invisible joiners between letters that don't join"
-			}
-		case r == 0x200E, r == 0x200F, 0x2066 <= r && r <= 0x2069, r == 0x061C:
-			if !strings.ContainsFunc(text, rightToLeft) {
-				return "it has direction marks, and nothing to direct"
-			}
 		case r == 0x00AD:
 			if soft++; !unicode.IsLetter(before) || !unicode.IsLetter(after) || soft > 2+len(rs)/80 {
 				return "it has soft hyphens where no word breaks"
 			}
-		case r == 0x200B && unicode.In(before, unicode.Thai, unicode.Khmer, unicode.Lao, unicode.Myanmar):
-		case r == 0xFEFF && i == 0:
-		case invisible(r):
-			return fmt.Sprintf("it has invisible characters (U+%04X)", r)
-		case unicode.Is(unicode.Co, r), !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z):
-			return fmt.Sprintf("it has characters without a meaning (U+%04X)", r)
 		case 0x2000 <= r && r <= 0x200A, r == 0x205F, r == 0x1680:
 			if spaces++; spaces > 2+len(rs)/200 {
 				return "it has spaces of unusual widths"
 			}
+		case 0xE0000 <= r && r <= 0xE007F && flag(rs[:i]):
+		case invisible(r):
+			directs := r == 0x200E || r == 0x200F || 0x2066 <= r && r <= 0x2069 || r == 0x061C
+			if directs && strings.ContainsFunc(text, rightToLeft) {
+				continue
+			}
+			if why := misplaced(before, r, after); why != "" {
+				return why
+			}
+		case unicode.Is(unicode.Co, r), !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z):
+			return fmt.Sprintf("it has characters without a meaning (U+%04X)", r)
 		}
-		before = r
 	}
 	return unevenIn(text)
+}
+
+// misplaced says what is wrong with an invisible character between two others;
+// "" where a script or an emoji is written with it.
+func misplaced(before, r, after rune) string {
+	switch {
+	case 0xE0000 <= r && r <= 0xE007F:
+		return "it has tag characters, which are invisible"
+	case r == 0xFE0E, r == 0xFE0F:
+		if unicode.In(before, unicode.S, unicode.N, unicode.Po, unicode.Sk) {
+			return ""
+		}
+		return "it has variation selectors where there is nothing to vary"
+	case 0xFE00 <= r && r <= 0xFE0D, 0xE0100 <= r && r <= 0xE01EF:
+		if unicode.Is(unicode.Han, before) {
+			return ""
+		}
+		return "it has variation selectors where there is nothing to vary"
+	case r == 0x200C, r == 0x200D:
+		if joinable(before) && joinable(after) {
+			return ""
+		}
+		return "it has invisible joiners between letters that don't join"
+	case r == 0x200B && unicode.In(before, unicode.Thai, unicode.Khmer, unicode.Lao, unicode.Myanmar):
+		return ""
+	}
+	return fmt.Sprintf("it has invisible characters (U+%04X)", r)
 }
 
 // flag reports whether a tag character that follows belongs to the flag of a
@@ -147,7 +155,7 @@ var (
 
 // unevenIn looks for messages in spaces.
 func unevenIn(text string) string {
-	prose, _ := codeApart(text)
+	prose := inline.ReplaceAllString(fenced.ReplaceAllString(text, "x"), "x")
 	if len(doubleSpace.FindAllString(prose, -1)) >= 6 {
 		return "it has single and double spaces in no order"
 	}

@@ -22,6 +22,7 @@ var (
 	webAddress  = regexp.MustCompile(`(?i)\b(https?://|www\.)[^\s<>"]+`)
 	mailAddress = regexp.MustCompile(`(?i)\b[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}\b`)
 	uuid        = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+	account     = regexp.MustCompile(`\b[A-Z]{2}[0-9]{2}[A-Z]{0,6}[0-9]{8,26}\b`) // IBAN
 	hexRuns     = regexp.MustCompile(`(?i)\b(0x)?[0-9a-f]{20,}\b`)
 	hexBytes    = regexp.MustCompile(`(?i)\b(0x)?[0-9a-f]{2}([ ,:;-]+(\\x|0x|%)?[0-9a-f]{2}\b){7,}|((\\x|%|=)[0-9a-f]{2}){6,}|(\\u[0-9a-f]{4}){4,}|(&#x?[0-9a-f]+;){4,}`)
 	bits        = regexp.MustCompile(`[01]{8}([ ,_-]?[01]{8}){2,}|([01]{4,} ){5,}`)
@@ -34,7 +35,7 @@ var (
 
 // encodedIn looks for runs of characters that are known encodings, in code too.
 func encodedIn(text string) string {
-	text = uuid.ReplaceAllString(text, " ")
+	text = account.ReplaceAllString(uuid.ReplaceAllString(text, " "), " ")
 	for _, u := range webAddress.FindAllString(text, -1) {
 		if utf8.RuneCountInString(u) > longestURL {
 			return "it has a URL of " + strconv.Itoa(len(u)) + " characters"

@@ -56,6 +56,7 @@ var legible = []string{
 	"YES!!! WE WON THE CUP!!! WHAT A NIGHT IN LISBON!!!",
 	"Dial +49 30 901820 or +1 (415) 555-2671, extension 12.",
 	`{"city": "Oslo", "temperature": 4, "unit": "C", "wind": {"speed": 12, "from": "NW"}}`,
+	"Please pay CA133012400231215421872 and SE3550000000054910000003 today.",
 	"Müller-Lüdenscheidt schrieb an info@mueller-luedenscheidt.example wegen Straße 12a.",
 }
 
