@@ -59,20 +59,33 @@ type annotation struct {
 
 type annotations map[string]annotation
 
-// UnmarshalYAML takes a map by the tool's name, or a list with names.
-func (a *annotations) UnmarshalYAML(n *yaml.Node) error {
-	*a = annotations{}
-	if n.Kind == yaml.MappingNode {
-		return n.Decode((*map[string]annotation)(a))
+// parseAnnotations takes a map by the tool's name, or a list with names. Fields
+// that are not known are refused.
+func parseAnnotations(text []byte) (annotations, error) {
+	var byName struct {
+		Tools annotations `yaml:"tools"`
 	}
-	var list []annotation
-	if err := n.Decode(&list); err != nil {
-		return err
+	err := strict(text, &byName)
+	if err == nil {
+		return byName.Tools, nil
 	}
-	for _, one := range list {
-		(*a)[one.Name] = one
+	var listed struct {
+		Tools []annotation `yaml:"tools"`
 	}
-	return nil
+	if strict(text, &listed) != nil {
+		return nil, fmt.Errorf("annotations: %w", err)
+	}
+	all := annotations{}
+	for _, one := range listed.Tools {
+		all[one.Name] = one
+	}
+	return all, nil
+}
+
+func strict(text []byte, v any) error {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	return d.Decode(v)
 }
 
 // maxFile caps a file of traces or annotations.
@@ -127,15 +140,9 @@ func read(file string, notes []byte) (s suite, err error) {
 	if err := d.Decode(&s); err != nil {
 		return s, err
 	}
-	y := yaml.NewDecoder(bytes.NewReader(notes))
-	y.KnownFields(true)
-	var f struct {
-		Tools annotations `yaml:"tools"`
+	if s.notes, err = parseAnnotations(notes); err != nil {
+		return s, err
 	}
-	if err := y.Decode(&f); err != nil {
-		return s, fmt.Errorf("annotations: %w", err)
-	}
-	s.notes = f.Tools
 	return s, s.check()
 }
 

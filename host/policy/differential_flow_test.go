@@ -38,7 +38,13 @@ func plainOwners(a Argument) bool { return a.OwnerNamed || a.OwnerPercent >= 60 
 
 // plainOwnerNamedAll tells whether the owner named all who get it, and there is one.
 func plainOwnerNamedAll(all []Argument) bool {
-	return plainAny(all, isDestination) && !plainAny(all, func(a Argument) bool { return isDestination(a) && !a.OwnerNamed })
+	return plainAny(all, isDestination) && !plainAny(all, func(a Argument) bool { return isDestination(a) && !a.OwnerNamed && !plainLookedUp(a) })
+}
+
+func plainLookedUp(a Argument) bool {
+	return plainWhole(a, func(s ArgumentSource) bool {
+		return s.Kind != "owner" && slices.Contains(s.Labels, Pointed) && !slices.Contains(s.Labels, "untrusted")
+	})
 }
 
 func plainWhole(a Argument, f func(ArgumentSource) bool) bool {
@@ -100,7 +106,7 @@ func argumentsOf(g *rand.Rand) []Argument {
 		for range g.IntN(3) {
 			a.Sources = append(a.Sources, ArgumentSource{
 				Kind: pick(g, "owner", "tool", "memory"), Name: pick(g, "", "web/fetch"), Whole: g.IntN(3) > 0,
-				Labels: pick(g, nil, []string{"untrusted"}, []string{"private"}, []string{"untrusted", Pointed}),
+				Labels: pick(g, nil, []string{"untrusted"}, []string{"private"}, []string{"untrusted", Pointed}, []string{"private", Pointed}),
 			})
 		}
 		out = append(out, a)

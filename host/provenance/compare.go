@@ -1,6 +1,7 @@
 package provenance
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -135,6 +136,10 @@ func mixedScripts(s string) bool {
 	})
 }
 
+// newSentence is a full stop after which somebody forgot the space: "to
+// www.example.org.They are". No name of a host goes on like this.
+var newSentence = regexp.MustCompile(`^[.!?]\p{Lu}\p{Ll}*,?\s+\pL`)
+
 // bounded reports whether the part of the text stands by itself: it is not a
 // part of a longer word, number, address or path. As a host it may stand in a
 // URL.
@@ -157,6 +162,9 @@ func bounded(text string, from, to int, host bool) bool {
 		return false
 	}
 	if host && strings.ContainsRune("/:?#", r) {
+		return true
+	}
+	if newSentence.MatchString(after) {
 		return true
 	}
 	if strings.ContainsRune(`@.-_+%/\&=#~:?`, r) && size > 0 {

@@ -38,6 +38,18 @@ is_named_or_no_destination(a) if a.role != "destination"
 
 is_named_or_no_destination(a) if a.owner_named
 
+is_named_or_no_destination(a) if stands_where_the_name_was_looked_up(a)
+
+# "Write to Ann": her address was found under the name that the owner gave, in a
+# list that strangers can't write to.
+stands_where_the_name_was_looked_up(a) if {
+	some s in a.sources
+	s.whole
+	s.kind != "owner"
+	"pointed" in object.get(s, "labels", [])
+	not "untrusted" in object.get(s, "labels", [])
+}
+
 # The owner's own words, or nearly: a model changes "you have" to "I have".
 is_the_owners_text(a) if a.owner_named
 

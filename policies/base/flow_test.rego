@@ -117,6 +117,14 @@ test_where_the_owner_pointed_one_name_is_enough if {
 	asked(mail, [to({"owner_named": true, "name": "address"}), to(found)]) == {"base.flow.strangers_destination"}
 }
 
+test_a_name_that_was_looked_up_counts_as_named if {
+	book := object.union(contacts, {"labels": ["private", "pointed"]})
+	asked(mail, [to({"sources": [book], "address": true}), body(both)]) == set()
+	asked(mail, [to({"sources": [object.union(book, {"whole": false})]}), body(both)]) == {"base.flow.private_and_strangers"}
+	not asks_the_owner(doing(mail, [to({"sources": [book], "address": true})]))
+	asks_the_owner(doing(mail, [to({"sources": [contacts], "address": true})]))
+}
+
 test_a_link_in_what_is_said_is_asked if {
 	asked(message, [to({"owner_named": true}), body({"owner_named": true}), link(strange)]) == {"base.flow.strangers_destination"}
 	questions := flow.questions_asked with input as doing(message, [to({"owner_named": true}), link(strange)])

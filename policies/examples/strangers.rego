@@ -31,9 +31,29 @@ ask contains {
 	input.action.risk != "read"
 	labels.has_read_strangers
 	input.context.arguments[0]
+	not it_moves_what_is_kept
 	every a in input.context.arguments {
 		is_nobodys(a)
 	}
+}
+
+# Moving or filing what is in the owner's own calendar, drive or mailbox can be
+# undone and tells nobody anything.
+it_moves_what_is_kept if {
+	input.action.risk == "write"
+	input.action.name in {"calendar.write", "drive.write", "mail.change"}
+	every a in input.context.arguments {
+		is_kept_or_no_word(a)
+	}
+}
+
+is_kept_or_no_word(a) if a.role == ""
+
+is_kept_or_no_word(a) if {
+	a.role == "destination"
+	not a.address
+	some s in a.sources
+	s.whole
 }
 
 is_nobodys(a) if {

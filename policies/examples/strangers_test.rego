@@ -41,6 +41,22 @@ test_a_change_that_is_nobodys_word_is_asked if {
 	asks("write", [argument, found_in(["untrusted"])])
 }
 
+moving(risk, arguments) if {
+	count(strangers.ask) > 0 with input as json.patch(
+		doing(risk, arguments),
+		[{"op": "replace", "path": "/action/name", "value": "calendar.write"}],
+	)
+}
+
+test_what_is_kept_may_be_moved if {
+	kept := object.union(found_in(["untrusted"]), {"address": false})
+	not moving("write", [kept, object.union(argument, {"role": ""})])
+	moving("irreversible", [kept])
+	moving("write", [kept, object.union(argument, {"role": "content"})])
+	moving("write", [object.union(kept, {"address": true})])
+	asks("write", [kept])
+}
+
 test_one_word_of_the_owners_is_enough if {
 	not asks("write", [argument, object.union(argument, {"owner_named": true})])
 	not asks("write", [object.union(argument, {"owner_percent": 70})])
