@@ -41,3 +41,14 @@ ask contains "the session holds words of strangers, and one of them may have cho
 	input.action.name == "card.charge"
 	labels.has_read_strangers
 }
+
+# What may be spent in a day, all charges together, in the owner's zone.
+obligations contains {"type": "budget", "params": {
+	"limit": 10000,
+	"unit": lower(input.resource.properties.currency),
+	"window": "day",
+	"by": "agent",
+	"name": "cards",
+}} if {
+	input.action.name == "card.charge"
+}

@@ -31,3 +31,7 @@ test_strangers_are_mentioned if {
 test_other_powers_are_left_alone if {
 	count(card_limits.deny) == 0 with input as {"action": {"name": "clock.read", "risk": "read"}}
 }
+
+test_a_day_has_an_end if {
+	count(card_limits.obligations) == 1 with input as charge(1, "USD", "Book Depot")
+}

@@ -38,3 +38,7 @@ time_of_day := substring(input.context.now, 11, 5)
 # wall_clock is the owner's date and time as if they were UTC, which makes OPA's
 # functions answer in the owner's zone.
 wall_clock := time.parse_rfc3339_ns(sprintf("%sZ", [substring(input.context.now, 0, 19)]))
+
+# the_owner_has_been_away_for tells whether the owner has not spoken or answered
+# in the last days, or never has.
+the_owner_has_been_away_for(days) if not the_owner_was_here_within((days * 24) * 60)

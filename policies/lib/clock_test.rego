@@ -29,3 +29,10 @@ test_presence if {
 	not clock.the_owner_was_here_within(9) with input.context as context
 	not clock.the_owner_was_here_within(9) with input.context as {"now": "2026-03-02T12:00:00Z"}
 }
+
+test_absence if {
+	context := {"now": "2026-03-04T12:00:00Z", "owner_seen": "2026-03-02T11:59:59Z"}
+	clock.the_owner_has_been_away_for(2) with input.context as context
+	not clock.the_owner_has_been_away_for(3) with input.context as context
+	clock.the_owner_has_been_away_for(3) with input.context as {"now": "2026-03-02T12:00:00Z"}
+}
