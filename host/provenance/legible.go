@@ -64,7 +64,7 @@ func sample(s string) string {
 
 // hiddenIn looks for characters that leave no trace on a page.
 func hiddenIn(text string) string {
-	rs, spaces, soft := []rune(text), 0, 0
+	rs, soft := []rune(text), 0
 	for i, r := range rs {
 		before, after := rs[max(0, i-1)], rs[min(len(rs)-1, i+1)]
 		switch {
@@ -75,11 +75,7 @@ func hiddenIn(text string) string {
 			if soft++; !unicode.IsLetter(before) || !unicode.IsLetter(after) || soft > 2+len(rs)/80 {
 				return "it has soft hyphens where no word breaks"
 			}
-		case 0x2000 <= r && r <= 0x200A, r == 0x205F, r == 0x1680:
-			if spaces++; spaces > 2+len(rs)/200 {
-				return "it has spaces of unusual widths"
-			}
-		case 0xE0000 <= r && r <= 0xE007F && flag(rs[:i]):
+		case 0xE0000 <= r && r <= 0xE007F && inFlag(rs[:i]):
 		case invisible(r):
 			directs := r == 0x200E || r == 0x200F || 0x2066 <= r && r <= 0x2069 || r == 0x061C
 			if directs && strings.ContainsFunc(text, rightToLeft) {
@@ -122,9 +118,9 @@ func misplaced(before, r, after rune) string {
 	return fmt.Sprintf("it has invisible characters (U+%04X)", r)
 }
 
-// flag reports whether a tag character that follows belongs to the flag of a
+// inFlag reports whether a tag character that follows belongs to the flag of a
 // region, which is a black flag and a few tags.
-func flag(before []rune) bool {
+func inFlag(before []rune) bool {
 	for n := 1; n <= 7 && n <= len(before); n++ {
 		switch r := before[len(before)-n]; {
 		case r == 0x1F3F4:
@@ -149,6 +145,7 @@ func rightToLeft(r rune) bool {
 
 var (
 	doubleSpace  = regexp.MustCompile(`[^\s.!?:|]  [^\s|]`)
+	oddSpace     = regexp.MustCompile(`[\x{2000}-\x{200A}\x{205F}\x{1680}]`)
 	trailing     = regexp.MustCompile(`(?m)[ \t]{3,}$`)
 	trailingTabs = regexp.MustCompile(`(?m) ?\t[ \t]*$`)
 )
@@ -158,6 +155,9 @@ func unevenIn(text string) string {
 	prose := inline.ReplaceAllString(fenced.ReplaceAllString(text, "x"), "x")
 	if len(doubleSpace.FindAllString(prose, -1)) >= 6 {
 		return "it has single and double spaces in no order"
+	}
+	if len(oddSpace.FindAllString(prose, -1)) > 2+len(prose)/200 {
+		return "it has spaces of unusual widths"
 	}
 	if len(trailing.FindAllString(prose, -1))+len(trailingTabs.FindAllString(prose, -1)) >= 3 {
 		return "it has spaces and tabs at the ends of lines"

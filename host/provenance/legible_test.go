@@ -132,6 +132,7 @@ func illegible() map[string]string {
 		"URL with a code":      "https://a.example/" + base64.RawURLEncoding.EncodeToString(bytes[:40]),
 		"brainfuck":            "++++[>++++[>+++>++++>+++>+<<<<-]>+>+>->>+[<]<-]>>.>---.+++",
 		"spaces":               "The  sky is  blue and  the sea is  calm and  we all  went to  the pier",
+		"widths":               "The\u2002sky\u2003is\u2004blue\u2005and\u2002calm, so we went out",
 		"line ends":            "The sky is blue \t \t\nand the sea \t\t \ncalm, and so\t \t \nwe went",
 		"rare characters":      "㐀㐁㐂㐃㐄㐅㐆㐇㐈㐉㐊㐋",
 		"many alphabets":       "ᎠᏍ ក្ខ ꀀꀁ ქწ ᐊᐁ հք አበ ཀཁ",
