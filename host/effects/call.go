@@ -35,6 +35,7 @@ type Call struct {
 	// material is what the session has read and what other tools gave since.
 	material *provenance.Material
 	refusal  protocol.Code // of the last effect that was decided against; empty: none
+	acted    bool          // it asked for an effect that changes something, here or outside
 }
 
 // Call begins to serve a call of a plugin.
@@ -69,6 +70,7 @@ func (c *Call) Close() error {
 func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error) {
 	c.mu.Lock()
 	closed := c.closed
+	c.acted = c.acted || !harmless(name)
 	c.mu.Unlock()
 	if closed {
 		return nil, errClosed
@@ -81,6 +83,23 @@ func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error)
 		c.mu.Unlock()
 	}
 	return out, err
+}
+
+// harmless effects leave everything as it is, wherever.
+func harmless(effect string) bool {
+	switch effect {
+	case "kv.read", "file.read", "clock.read", "log.write":
+		return true
+	}
+	return false
+}
+
+// hasActed reports whether the call can have changed anything: a plugin has no
+// other way to than through its effects.
+func (c *Call) hasActed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.acted
 }
 
 // refused is the code of the last effect that was decided against, if any was.

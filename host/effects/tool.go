@@ -76,6 +76,9 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 			call := e.nested(Caller{Plugin: plugin, Origin: inner}, depth)
 			defer call.Close()
 			out, err := e.invokeTool(ctx, call, spec.Name, exact)
+			if (err != nil || out.IsError) && !call.hasActed() {
+				f.Untouched()
+			}
 			if err != nil {
 				return err
 			}

@@ -273,3 +273,20 @@ func TestComplete(t *testing.T) {
 		}
 	}
 }
+
+// TestFailedToolsAndBudgets: that a charge failed is the word of a plugin. It is
+// believed only of one that had asked for nothing that changes something.
+func TestFailedToolsAndBudgets(t *testing.T) {
+	t.Parallel()
+	for asks, want := range map[string]bool{"": false, "clock.read": false, "kv.read": false, "kv.write": true, "http.request": true, "tool.call": true} {
+		w := newWorld(t, nil)
+		w.tools()
+		c := w.effects.nested(Caller{Plugin: "t"}, 0)
+		if asks != "" {
+			_, _ = c.Do(t.Context(), asks, []byte(`{}`)) // refused or not: it tried
+		}
+		if got := c.hasActed(); got != want {
+			t.Errorf("after %q: acted %v, want %v", asks, got, want)
+		}
+	}
+}

@@ -84,6 +84,7 @@ const (
 type bill struct {
 	mu   sync.Mutex
 	open bool // something is reserved
+	free bool // certainly nothing was done
 	used map[budget.Unit]int64
 }
 
@@ -96,6 +97,15 @@ func (f *Flight) Used(u budget.Unit, n int64) {
 		f.bill.used = map[budget.Unit]int64{}
 	}
 	f.bill.used[u] += max(0, n)
+}
+
+// Untouched says that certainly nothing was done outside, whatever Perform
+// returns: what the effect reserved is released. Without it an effect that began
+// and failed may have been carried out, and counts.
+func (f *Flight) Untouched() {
+	f.bill.mu.Lock()
+	defer f.bill.mu.Unlock()
+	f.bill.free = true
 }
 
 // duties are what the obligations of a decision come to.
@@ -187,7 +197,7 @@ const neverBegun = "never begun"
 // can't be stored the reservation stays and counts.
 func (g *Gate) settle(f *Flight, status string) {
 	f.bill.mu.Lock()
-	open, used := f.bill.open, f.bill.used
+	open, used, free := f.bill.open, f.bill.used, f.bill.free
 	f.bill.open = false
 	f.bill.mu.Unlock()
 	if !open {
@@ -195,9 +205,9 @@ func (g *Gate) settle(f *Flight, status string) {
 	}
 	s := Spent
 	switch {
-	case status == neverBegun, status == "failed", f.begun.IsZero():
+	case status == neverBegun, free, f.begun.IsZero():
 		s = Released
-	case status == "unknown":
+	case status == "unknown", status == "failed":
 		s = Unsure
 	}
 	if err := g.cfg.Store.SettleCharges(context.WithoutCancel(f.ctx), f.id, s, used, g.cfg.Now()); err != nil {

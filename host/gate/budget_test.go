@@ -30,8 +30,8 @@ func TestSettling(t *testing.T) {
 		want    Settlement
 	}{
 		{"done", func(*world, *Gate) error { return nil }, Spent},
-		{"failed", func(*world, *Gate) error { return protocol.Errorf(protocol.Failed, "no") }, Released},
-		{"panicked", func(*world, *Gate) error { panic("x") }, Released},
+		{"failed", func(*world, *Gate) error { return protocol.Errorf(protocol.Failed, "no") }, Unsure},
+		{"panicked", func(*world, *Gate) error { panic("x") }, Unsure},
 		{"unknown", func(*world, *Gate) error { return protocol.Errorf(protocol.Unknown, "who knows") }, Unsure},
 		{"revoked", func(_ *world, g *Gate) error {
 			_, _ = g.Revoke(context.Background(), owner, "p", "card.charge")
@@ -58,6 +58,29 @@ func TestSettling(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUntouched: whoever performs an effect can vouch that nothing was done.
+func TestUntouched(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{nil, protocol.Errorf(protocol.Failed, "no")} {
+		w := newWorld()
+		w.decision = underBudget(policy.Allow, tenCents())
+		g := w.open(t)
+		grantAll(t, g, w)
+		_ = g.Do(t.Context(), effect("card.charge", func(_ context.Context, f *Flight) error {
+			f.Untouched()
+			return err
+		}))
+		if len(w.settled) != 1 {
+			t.Fatalf("settled %v", w.settled)
+		}
+		for _, s := range w.settled {
+			if s != Released {
+				t.Errorf("%v: settled as %s", err, s)
+			}
+		}
 	}
 }
 

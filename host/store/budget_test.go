@@ -52,12 +52,13 @@ func TestThousandCharges(t *testing.T) {
 			err := g.Do(context.Background(), gate.Effect{
 				Capability: "card.charge", Plugin: "bank", Actor: policy.Entity{Type: "agent", ID: "main"},
 				Attributes: capability.Attributes{"amount": amount, "currency": "USD", "merchant": "m"}, Args: []byte("{}"),
-				Perform: func(context.Context, *gate.Flight) error {
+				Perform: func(_ context.Context, f *gate.Flight) error {
 					defer held.Add(-amount)
 					if now := held.Add(amount) + spent.Load(); now > 5000 {
 						t.Errorf("%d of 5000 in use", now)
 					}
 					if i%5 == 0 {
+						f.Untouched()
 						return protocol.Errorf(protocol.Failed, "declined by the bank")
 					}
 					spent.Add(amount)
