@@ -178,6 +178,9 @@ func (h *Host) openGate(ctx context.Context) (err error) {
 		Policy: h.policy, Audit: h.audit, Store: h.state, Plugins: h.plugins, Cells: h.cells, Logger: h.log,
 		OwnerSeen: h.seen, Zone: h.zone, ApprovalTTL: time.Duration(h.file.ApprovalMinutes) * time.Minute, Notify: h.approvalChanged,
 	})
+	if err == nil {
+		h.onClose(h.gate.FlushTally)
+	}
 	return err
 }
 
@@ -187,7 +190,7 @@ func (h *Host) openEffects(ctx context.Context) (err error) {
 		return err
 	}
 	h.effects, err = effects.New(effects.Config{
-		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets,
+		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate,
 		Workspace: h.workspace, DefaultModel: h.modelFor, OwnerSeen: h.seen, Zone: h.zone, Logger: h.log,
 	})
 	return err

@@ -135,6 +135,8 @@ func (c *Call) perform(ctx context.Context, name string, args []byte) ([]byte, e
 		return c.logWrite(ctx, args)
 	case "message.send":
 		return c.messageSend(ctx, args)
+	case "owner.approve":
+		return c.ownerApprove(ctx, args)
 	case "tool.call":
 		return c.toolCall(ctx, args)
 	case "model.complete":

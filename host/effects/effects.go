@@ -78,6 +78,7 @@ type Config struct {
 	KV        KV
 	Messenger Messenger
 	Secrets   Secrets
+	Approvals Approvals
 	// Workspace gives the folder of an agent's files. It must exist.
 	Workspace func(agent string) (string, error)
 	// DefaultModel names the model plugin, and the model as its provider

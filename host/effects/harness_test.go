@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +69,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.gate, err = gate.Open(t.Context(), gate.Config{Policy: patient{engine}, Audit: w, Store: memory{}, Plugins: w, ApprovalTTL: time.Minute}); err != nil {
+	if w.gate, err = gate.Open(t.Context(), gate.Config{Policy: patient{engine}, Audit: w, Store: memory{approvals: new(atomic.Int64)}, Plugins: w, ApprovalTTL: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
@@ -304,15 +305,23 @@ func (w *world) Keys(_ context.Context, plugin, prefix string) ([]string, error)
 }
 
 // memory is a gate.Store that forgets: a test does not restart.
-type memory struct{ gate.BudgetStore }
+type memory struct {
+	gate.BudgetStore
+	gate.TallyStore
+	approvals *atomic.Int64
+}
 
-func (memory) LoadGrants(context.Context) ([]gate.Grant, error)      { return nil, nil }
-func (memory) SaveGrants(context.Context, []gate.Grant) error        { return nil }
-func (memory) EndGrants(context.Context, []string, time.Time) error  { return nil }
-func (memory) LoadLatch(context.Context) ([]gate.Halt, error)        { return nil, nil }
-func (memory) SetLatch(context.Context, gate.Halt) error             { return nil }
-func (memory) ClearLatch(context.Context, []gate.Halt) error         { return nil }
-func (memory) AddApproval(_ context.Context, a *gate.Approval) error { a.ID = 1; return nil }
-func (memory) EndApproval(context.Context, gate.Approval) error      { return nil }
-func (memory) ExpireApprovals(context.Context, time.Time) error      { return nil }
-func (memory) RecoverCharges(context.Context, time.Time) error       { return nil }
+func (memory) LoadGrants(context.Context) ([]gate.Grant, error)     { return nil, nil }
+func (memory) SaveGrants(context.Context, []gate.Grant) error       { return nil }
+func (memory) EndGrants(context.Context, []string, time.Time) error { return nil }
+func (memory) LoadLatch(context.Context) ([]gate.Halt, error)       { return nil, nil }
+func (memory) SetLatch(context.Context, gate.Halt) error            { return nil }
+func (memory) ClearLatch(context.Context, []gate.Halt) error        { return nil }
+func (m memory) AddApproval(_ context.Context, a *gate.Approval) error {
+	a.ID = m.approvals.Add(1)
+	return nil
+}
+func (memory) EndApproval(context.Context, gate.Approval) error { return nil }
+func (memory) ExpireApprovals(context.Context, time.Time) error { return nil }
+func (memory) AddTally(context.Context, gate.Tally) error       { return nil }
+func (memory) RecoverCharges(context.Context, time.Time) error  { return nil }

@@ -6,12 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
-	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -50,6 +49,8 @@ type Approval struct {
 	Args       json.RawMessage       `json:"args,omitempty"` // as requested; cut when very long
 	Reasons    []policy.Reason       `json:"reasons,omitempty"`
 	Answer     string                `json:"answer,omitempty"` // the owner's word of reason
+	Lasting    Lasting               `json:"lasting,omitempty"`
+	By         string                `json:"by,omitempty"` // who answered: "owner", "plugin:NAME"
 	Answered   time.Time             `json:"answered,omitzero"`
 }
 
@@ -62,12 +63,17 @@ type ApprovalStore interface {
 }
 
 type pending struct {
-	approval Approval
+	approval Approval      // never changed
+	grant    string        // id of the grant that would be used
 	answer   chan Approval // buffered: the answer never waits for the asker
 }
 
-// approve asks the owner and waits. Nil means: this exact request, now, once.
+// approve asks the owner and waits, unless a yes of this session covers the
+// request. Nil means: this exact request, now, once.
 func (g *Gate) approve(f *Flight, d policy.Decision) error {
+	if g.allowedBefore(f, d) {
+		return nil
+	}
 	p, err := g.ask(f, d)
 	if err != nil {
 		return err
@@ -105,17 +111,18 @@ func because(reason string) string {
 
 func (g *Gate) ask(f *Flight, d policy.Decision) (*pending, error) {
 	e, now := f.effect, g.cfg.Now()
-	p := &pending{answer: make(chan Approval, 1), approval: Approval{
+	p := &pending{answer: make(chan Approval, 1), grant: f.grant.ID, approval: Approval{
 		State: Waiting, Digest: e.digest(), Created: now, Expires: now.Add(g.cfg.ApprovalTTL),
 		Actor: actorName(e.Actor), Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn,
 		Tool: e.Origin.Tool, Labels: e.Origin.Labels, Plugin: e.Plugin,
-		Capability: e.Capability, Risk: e.Risk, Resource: e.Resource, Attributes: e.Attributes,
+		Capability: e.Capability, Risk: e.Risk, Resource: e.Resource, Attributes: maps.Clone(e.Attributes),
 		Args: e.payload(), Reasons: d.Reasons,
 	}}
 	if err := g.cfg.Store.AddApproval(f.ctx, &p.approval); err != nil {
 		return nil, e.deny(protocol.Unavailable, "approval", "the owner can't be asked: "+err.Error(), "ambit status")
 	}
-	f.record.Approval = fmt.Sprint(p.approval.ID)
+	f.record.Approval, f.wasAsked = fmt.Sprint(p.approval.ID), true
+	g.count(asAsked)
 	g.mu.Lock()
 	g.approvals[p.approval.ID] = p
 	g.mu.Unlock()
@@ -145,50 +152,6 @@ func (g *Gate) take(id int64) bool {
 	_, ok := g.approvals[id]
 	delete(g.approvals, id)
 	return ok
-}
-
-// Answer is the owner's answer to a waiting approval. digest, if not empty,
-// must be that of the request the owner was shown. The answer is on disk
-// before the effect goes on; if it can't be, the effect is declined.
-func (g *Gate) Answer(ctx context.Context, id int64, digest string, approved bool, reason string) (Approval, error) {
-	g.mu.Lock()
-	p, ok := g.approvals[id]
-	g.mu.Unlock()
-	if !ok {
-		return Approval{}, protocol.Errorf(protocol.NotFound, "approval %d does not wait for an answer: it was answered, it expired, or who asked is gone (ambit approvals list)", id)
-	}
-	a := p.approval
-	if digest != "" && digest != a.Digest {
-		return a, protocol.Errorf(protocol.Invalid, "approval %d is for another request than the one shown; look again: ambit approvals show %d", id, id)
-	}
-	if !g.take(id) {
-		return a, protocol.Errorf(protocol.NotFound, "approval %d was just answered or expired", id)
-	}
-	a.State, a.Answered, a.Answer = Declined, g.cfg.Now(), reason
-	kind := audit.Decline
-	if approved {
-		a.State, kind = Approved, audit.Approve
-	}
-	if !a.Answered.Before(a.Expires) {
-		a.State = Expired
-	}
-	err := g.recordAnswer(ctx, a, kind)
-	if err != nil {
-		a.State, a.Answer = Declined, "the answer could not be recorded"
-	}
-	p.answer <- a
-	g.cfg.Notify(a)
-	return a, err
-}
-
-func (g *Gate) recordAnswer(ctx context.Context, a Approval, kind audit.Kind) error {
-	ctx = context.WithoutCancel(ctx)
-	r := audit.Record{Kind: kind, Time: a.Answered, Actor: "owner", Plugin: a.Plugin, Capability: a.Capability, Resource: a.Resource, Agent: a.Agent, Session: a.Session, Approval: fmt.Sprint(a.ID)}
-	_, logErr := g.cfg.Audit.Append(ctx, r, []byte(a.Digest), true)
-	if err := errors.Join(logErr, g.cfg.Store.EndApproval(ctx, a)); err != nil {
-		return fmt.Errorf("approval %d: the answer can't be recorded, so it is declined: %w", a.ID, err)
-	}
-	return nil
 }
 
 // Approvals lists what waits for the owner, oldest first.

@@ -31,6 +31,7 @@ type world struct {
 	notified  chan Approval
 	charged   map[string][]budget.Charge // reserved
 	settled   map[string]Settlement
+	tally     Tally
 }
 
 func newWorld() *world {
@@ -215,6 +216,16 @@ func (w *world) ResolveCharges(_ context.Context, effect string, s Settlement) (
 		}
 	})
 	return found, err
+}
+
+func (w *world) AddTally(_ context.Context, t Tally) error {
+	return w.change(func() {
+		w.tally.Allowed, w.tally.Asked, w.tally.Denied = w.tally.Allowed+t.Allowed, w.tally.Asked+t.Asked, w.tally.Denied+t.Denied
+	})
+}
+
+func (w *world) Tallies(context.Context, string) ([]Tally, error) {
+	return []Tally{w.tally}, w.storeErr
 }
 
 func (w *world) RecoverCharges(context.Context, time.Time) error { return nil }

@@ -28,6 +28,7 @@ type Flight struct {
 	grant    *Grant
 	asked    *policy.Request // what policy was shown, the last time
 	begun    time.Time       // zero until Perform is called; guarded by gate.mu
+	wasAsked bool            // the owner
 	extended atomic.Bool
 	ended    atomic.Bool
 	bill     bill

@@ -77,6 +77,7 @@ type Store interface {
 	LatchStore
 	ApprovalStore
 	BudgetStore
+	TallyStore
 }
 
 // Gate decides, records and performs effects. Make one with [Open].
@@ -86,6 +87,8 @@ type Gate struct {
 	boot string // makes effect ids unique over restarts
 	seq  atomic.Uint64
 
+	tally tally
+
 	cellsMu sync.Mutex // orders Forbid and Allow
 
 	mu        sync.Mutex // guards what follows; never held over I/O
@@ -93,6 +96,8 @@ type Gate struct {
 	halted    map[string]Halt
 	flights   map[*Flight]struct{}
 	approvals map[int64]*pending
+	// allowances are by session; a kill ends them all.
+	allowances map[string][]allowance
 }
 
 // Open builds a gate with the grants and the latch that the store holds.
@@ -123,7 +128,7 @@ func Open(ctx context.Context, cfg Config) (*Gate, error) {
 	g := &Gate{
 		cfg: cfg, log: cfg.Logger.Named("gate"), boot: hex.EncodeToString(boot[:]),
 		grants: map[key][]*Grant{}, halted: map[string]Halt{},
-		flights: map[*Flight]struct{}{}, approvals: map[int64]*pending{},
+		flights: map[*Flight]struct{}{}, approvals: map[int64]*pending{}, allowances: map[string][]allowance{},
 	}
 	if err := g.load(ctx); err != nil {
 		return nil, fmt.Errorf("gate: %w", err)
@@ -275,6 +280,9 @@ func (g *Gate) intend(f *Flight) error {
 		g.log.Error("the audit log can't be written; nothing is done", "capability", r.Capability, "plugin", r.Plugin, "error", err)
 		return f.effect.deny(protocol.Unavailable, "audit", "the audit log can't be written: "+err.Error(), "ambit status")
 	}
+	if !f.wasAsked {
+		g.count(asAllowed)
+	}
 	return nil
 }
 
@@ -297,6 +305,9 @@ func (g *Gate) conclude(f *Flight, err error) error {
 
 // refuse records a decision against an effect that was not begun.
 func (g *Gate) refuse(ctx context.Context, f *Flight, err error) error {
+	if !f.wasAsked {
+		g.count(asDenied)
+	}
 	r := f.record
 	r.Kind, r.Time, r.Status, r.Code = audit.Refusal, g.cfg.Now(), "refused", string(protocol.CodeOf(err))
 	if d, ok := errors.AsType[*Denial](err); ok {

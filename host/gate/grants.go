@@ -113,7 +113,7 @@ func (f *Flight) limited(d policy.Decision) policy.Decision {
 		d.Obligations = append(d.Obligations, policy.Obligation{Type: "budget", Params: b.Params()})
 	}
 	typed := f.effect.Actor.Type == "owner" && f.effect.Origin.Trigger == "call"
-	if ask, why := l.Asks(f.effect.Attributes); ask && !typed {
+	if ask, why := l.Asks(f.effect.Attributes); ask && !typed && !f.gate.consented(f.effect) {
 		d.Verdict = policy.Ask
 		change := fmt.Sprintf("ambit grant %s %s with another --ask-over", f.effect.Plugin, f.effect.Capability)
 		d.Reasons = append(d.Reasons, policy.Reason{Rule: "grant.ask_over", Message: why, Change: change})

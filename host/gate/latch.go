@@ -106,6 +106,7 @@ func (g *Gate) Kill(ctx context.Context, actor policy.Entity, target, reason str
 	cause := protocol.Errorf(protocol.Killed, "%s was killed", target)
 	g.mu.Lock()
 	g.halted[target] = halt
+	clear(g.allowances)
 	killed.Cancelled = g.cancelFlights(cause, func(f *Flight) bool { return slices.Contains(f.effect.targets(), target) })
 	g.mu.Unlock()
 	killed.Cells = g.forbid(target)

@@ -220,11 +220,6 @@ func TestKillBeatsResume(t *testing.T) {
 
 func TestApproval(t *testing.T) {
 	t.Parallel()
-	charge := func(g *Gate, e Effect) chan error {
-		done := make(chan error, 1)
-		go func() { done <- g.Do(context.Background(), e) }()
-		return done
-	}
 	for name, c := range map[string]struct {
 		answer func(*world, *Gate, Approval) error
 		code   protocol.Code // "" is done

@@ -132,8 +132,8 @@ func (s *Store) AddApproval(ctx context.Context, a *gate.Approval) error {
 
 // EndApproval stores how an approval ended. One that has ended stays as it is.
 func (s *Store) EndApproval(ctx context.Context, a gate.Approval) error {
-	return s.exec(ctx, `UPDATE approvals SET state = ?, answered = ?, reason = ? WHERE id = ? AND state = 'waiting'`,
-		string(a.State), micros(a.Answered), a.Answer, a.ID)
+	return s.exec(ctx, `UPDATE approvals SET state = ?, answered = ?, reason = ?, by = ?, lasting = ? WHERE id = ? AND state = 'waiting'`,
+		string(a.State), micros(a.Answered), a.Answer, a.By, string(a.Lasting), a.ID)
 }
 
 // ExpireApprovals ends all that wait.
@@ -143,7 +143,7 @@ func (s *Store) ExpireApprovals(ctx context.Context, now time.Time) error {
 
 // Approvals returns the newest approvals, whatever their state.
 func (s *Store) Approvals(ctx context.Context, limit int) ([]gate.Approval, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, request, state, answered, reason FROM approvals ORDER BY id DESC LIMIT ?`, limit)
+	rows, err := s.read.QueryContext(ctx, `SELECT id, request, state, answered, reason, by, lasting FROM approvals ORDER BY id DESC LIMIT ?`, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -152,14 +152,15 @@ func (s *Store) Approvals(ctx context.Context, limit int) ([]gate.Approval, erro
 	for rows.Next() {
 		var a gate.Approval
 		var id, answered int64
-		var request, state, reason string
-		if err := rows.Scan(&id, &request, &state, &answered, &reason); err != nil {
+		var request, state, reason, by, lasting string
+		if err := rows.Scan(&id, &request, &state, &answered, &reason, &by, &lasting); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(request), &a); err != nil {
 			return nil, fmt.Errorf("approval %d: %w", id, err)
 		}
 		a.ID, a.State, a.Answered, a.Answer = id, gate.State(state), instant(answered), reason
+		a.By, a.Lasting = by, gate.Lasting(lasting)
 		out = append(out, a)
 	}
 	return out, rows.Err()

@@ -81,7 +81,7 @@ refusals contains {
 refusals contains {
 	"rule": "base.host_powers.ceiling",
 	"message": "a grant of owner.approve has to name the amount up to which it counts",
-	"change": sprintf("ambit grant %s owner.approve --max_amount AMOUNT", [input.context.plugin.name]),
+	"change": sprintf("ambit grant %s owner.approve --max 20usd", [input.context.plugin.name]),
 } if {
 	input.action.name == "owner.approve"
 	not the_ceiling_is_named

@@ -92,7 +92,10 @@ func hostPowers() []Capability {
 		{Name: "host.revoke", Risk: Control, Doc: "Take grants back.", Attributes: []Attribute{required("target", "string", "plugin, or plugin/capability")}, Scope: []ScopeKey{allow("targets", "target", MatchExact, "what may be revoked")}},
 		{Name: "host.kill", Risk: Control, Doc: "Pull the kill switch.", Attributes: []Attribute{required("target", "string", `"all", "agent:NAME", "plugin:NAME"`)}, Scope: []ScopeKey{allow("targets", "target", MatchExact, "what may be killed")}},
 		{Name: "owner.speak", Risk: Control, Doc: "Messages from this channel's paired owner count as the owner's words."},
-		{Name: "owner.approve", Risk: Control, Doc: "Answers to approvals from this channel count, up to the ceiling.", Scope: []ScopeKey{atMost("amount", "ceiling in minor units")}, Attributes: []Attribute{optional("amount", "integer", "minor units")}},
+		{Name: "owner.approve", Risk: Control, Doc: "Answer approvals for the owner, from a channel, up to the ceiling. What is about Ambit itself no channel answers.",
+			Attributes: []Attribute{required("capability", "string", "what the approval is for"), required("amount", "integer", "minor units that would be approved; 0 where no money moves, and to decline"), required("currency", "string", "ISO 4217; XXX where no money moves")},
+			Scope: []ScopeKey{atMost("amount", "ceiling in minor units"), allow("currencies", "currency", MatchExact, "ISO 4217; XXX is what moves no money", Any),
+				allow("capabilities", "capability", MatchExact, "what may be approved", Any)}},
 	}
 }
 
