@@ -108,7 +108,7 @@ func TestEncodedSources(t *testing.T) {
 		"spread":         strings.Join(strings.Split(secret, ""), " "),
 	} {
 		tr := read("Summarise the page", Text{page, body}).Trace(secret)
-		if tr.Match == None || tr.Union || tr.Found[0].Source.Name != page.Name || !tr.OnlyFrom("untrusted") {
+		if tr.Match == None || tr.Found[0].Source.Name != page.Name || tr.Found[0].How == howRead || tr.Found[0].Sentence == "" {
 			t.Errorf("%s: %+v", name, tr)
 		}
 	}
@@ -238,13 +238,33 @@ func TestRemainder(t *testing.T) {
 		"the garden is open on Sunday 4711 from ten to four, bring cake",
 		"tHe gArden is oPen on SunDay from ten to four, bring cake",
 		"the garden  is open on  Sunday from ten to four,  bring cake",
+		"The GARDEN is Open on SUNDAY From ten To four, bring CAKE",
+		"the garden is\nopen on\nSunday from ten to four,\nbring\ncake",
+		"thegarden isopen on Sun day from tento four, bring cake",
+		"the garden is open KE on Sunday ST from ten to REL four, bring cake",
+		"the garden is open on Sunday from ten to four, bring cake!.!!.!.!!!..!",
+		"the g%61rden is %6fpen on Sunday from ten to four, bring cake",
+		"the g&#97;rden is open on Sunday from ten to four, bring cake",
+		`the g\u0061rden is open on Sunday from ten to four, bring cake`,
+		hex.EncodeToString([]byte("the garden is open on Sunday from ten to four, bring cake")),
+		base64.StdEncoding.EncodeToString([]byte("tHe gArden is oPen on SunDay from ten to four, bring cake")),
 		"the garden is open\u200b on Sun\u200bday from ten to four, bring cake",
 	} {
 		if tr := m.Trace(value); !tr.Union || !strings.Contains(strings.Join(tr.Labels(), " "), "private") || tr.OwnerNamed() {
 			t.Errorf("%q: %+v", value, tr)
 		}
 	}
-	if tr := m.Trace("The garden is open on Sunday from ten to four, bring cake"); !tr.OwnerNamed() || tr.Union {
+	for _, value := range []string{
+		"The garden is open on Sunday from ten to four, bring cake",
+		"THE GARDEN IS OPEN ON SUNDAY FROM TEN TO FOUR, BRING CAKE",
+		"the garden is open on Sunday from ten to four, bring cake.",
+		"\"the garden is open on Sunday\nfrom ten to four, bring cake\"",
+	} {
+		if tr := m.Trace(value); !tr.OwnerNamed() || tr.Union {
+			t.Errorf("%q: %+v", value, tr)
+		}
+	}
+	if tr := m.Trace("Bring cake from ten to four and the garden is open on Sunday"); tr.Union || tr.Match != Pieces {
 		t.Errorf("%+v", tr)
 	}
 }

@@ -30,13 +30,27 @@ func differ(text, core string) level {
 	switch {
 	case text == core:
 		return same
-	case strict(text) == strict(core) && evenCase(core, text) && evenSpace(core),
-		grouped(text) != "" && grouped(text) == grouped(core):
+	case grouped(text) != "" && grouped(text) == grouped(core):
 		return spaced
-	case letters(text) == letters(core) && evenCase(core, text) && evenSpace(core) && !hides(core):
+	case !evenCase(core, text) || !evenSpace(core, text):
+		return disguised
+	case strict(text) == strict(core):
+		return spaced
+	case letters(text) == letters(core) && !hides(core) && signs(core) <= signs(text)+2:
 		return punctuation
 	}
 	return disguised
+}
+
+// signs counts the characters that the tight form drops, spaces apart.
+func signs(s string) (n int) {
+	var b [64]byte
+	for _, r := range s {
+		if !unicode.IsSpace(r) && len(appendTight(b[:0], r)) == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // strict folds case and spacing and nothing else.
@@ -79,21 +93,67 @@ func grouped(s string) string {
 	return out
 }
 
-// evenCase reports whether the words of the value are in a case that people
-// write, or the source's. Otherwise the case may be a message of its own.
+// evenCase reports whether the value's case is the source's but for a word or
+// two, or the same kind for all words. Otherwise it may be a message of its own.
 func evenCase(value, source string) bool {
-	for _, w := range strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) }) {
-		low, up := strings.ToLower(w), strings.ToUpper(w)
+	if !strings.ContainsFunc(value, unicode.IsLetter) || value == source {
+		return true
+	}
+	apart := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }
+	words, others := strings.FieldsFunc(value, apart), strings.FieldsFunc(seen(source), apart)
+	low, up, title, differ := 0, 0, 0, 0
+	for i, w := range words {
 		_, first := utf8.DecodeRuneInString(w)
-		if w != low && w != up && w[first:] != strings.ToLower(w[first:]) && !strings.Contains(source, w) {
+		lower, upper := w == strings.ToLower(w), w == strings.ToUpper(w)
+		capital := !lower && w[first:] == strings.ToLower(w[first:])
+		if lower {
+			low++
+		}
+		if upper {
+			up++
+		}
+		if capital {
+			title++
+		}
+		switch {
+		case len(words) == len(others) && w == others[i]:
+		case lower, upper, capital:
+			differ++
+		default:
 			return false
 		}
 	}
-	return true
+	return differ <= 2 && len(words) == len(others) || slices.Contains([]int{low, up, title}, len(words))
 }
 
-// evenSpace reports whether words are told apart as people do it.
-func evenSpace(s string) bool {
+// seen is the text without what cannot be seen.
+func seen(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if invisible(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// evenSpace reports whether the value's words are told apart as the source's, or
+// not at all: where words are split, and how, may be a message of its own.
+func evenSpace(value, source string) bool {
+	if !strings.ContainsFunc(value, unicode.IsSpace) {
+		return true
+	}
+	words := len(strings.Fields(value))
+	if d := words - len(strings.Fields(source)); d < -1 || d > 1 {
+		return false
+	}
+	return spacing(value) && strings.Count(value, "\n") <= strings.Count(source, "\n")+1+words/12
+}
+
+// spacing reports whether the text has one ordinary space at a time.
+func spacing(s string) bool {
 	previous := 'a'
 	for _, r := range s {
 		horizontal := r == ' ' || r == '\t'

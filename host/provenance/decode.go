@@ -154,7 +154,7 @@ func parts(s string, limit int) (found []part, more bool) {
 				i++
 			}
 			run := s[from:i]
-			if len(run) < shortestToken || n == 1 && !strings.ContainsAny(run, "+/") || n == 2 && !strings.Contains(run, "\n") {
+			if len(run) < shortestToken || n == 3 && !strings.ContainsAny(run, " :-,xX\\\n\r") || n == 1 && !strings.ContainsAny(run, "+/") || n == 2 && !strings.Contains(run, "\n") {
 				continue
 			}
 			if how, text := token(run); how != "" && !add(from, i, how, text) {

@@ -22,6 +22,7 @@ type whole struct {
 	layer    *layer
 	from, to int
 	bounded  bool
+	opaque   bool // what it took to find it may carry something of its own
 }
 
 // piece is a place where a part of a value stands.
@@ -133,14 +134,15 @@ func (s *search) wholly(source int, l *layer, i int) bool {
 	best := whole{level: decoded + 1}
 	for _, at := range occurrences(l, v.tight, limit) {
 		from, to := l.span(at, at+len(v.tight))
-		w := whole{source, same, "", l, from, to, bounded(l.text, from, to, s.host)}
+		w := whole{source: source, layer: l, from: from, to: to, bounded: bounded(l.text, from, to, s.host)}
 		if alone && (!w.bounded || strings.ContainsFunc(l.text[from:to], unicode.IsSpace) && !strings.ContainsFunc(v.text, unicode.IsSpace)) {
 			continue
 		}
-		w.level = s.level(l, v, from, to)
-		w.how = levelNames[min(w.level, decoded)]
-		if how := slices.Concat(v.how, l.how); w.level == decoded {
-			w.how = "decoded: " + strings.Join(how, ", ")
+		w.level = v.level(l, from, to)
+		w.opaque = v.opaque || w.level == disguised && adds(v.text, l.text[from:to])
+		w.how = levelNames[w.level]
+		if how := slices.Concat(v.how, l.how); len(how) > 0 {
+			w.level, w.how = decoded, "decoded: "+strings.Join(how, ", ")
 		}
 		if best.layer == nil || w.level < best.level || w.level == best.level && w.bounded && !best.bounded {
 			best = w
@@ -157,30 +159,27 @@ func (s *search) wholly(source int, l *layer, i int) bool {
 	return true
 }
 
-// level is how the place differs from the reading.
-func (s *search) level(l *layer, v variant, from, to int) level {
-	if len(v.how)+len(l.how) > 0 {
-		return decoded
+// level is how the place differs from the reading, encodings apart.
+func (v variant) level(l *layer, from, to int) level {
+	a, b := v.span(0, len(v.tight))
+	core, before, after := v.text[a:b], v.text[:a], v.text[b:]
+	d := differ(l.text[from:to], core)
+	if d == same && strings.HasSuffix(l.text[:from], before) && strings.HasPrefix(l.text[to:], after) {
+		return same
 	}
-	if strings.HasPrefix(l.text[from:], s.core) {
-		i := strings.Index(s.value, s.core)
-		if begin := from - i; begin >= 0 && strings.HasPrefix(l.text[begin:], s.value) {
-			return same
-		}
-	}
-	d := differ(l.text[from:to], s.core)
 	// What the value has around its core is a sentence's punctuation, or a mark.
-	i := strings.Index(s.value, s.core)
-	if edge := s.value[:i] + s.value[i+len(s.core):]; d <= spaced && strings.TrimSpace(edge) != "" {
-		d = max(d, spaced)
-		if strings.Trim(edge, " \n\t.,;:!?\"'()[]<>#@+“”„‘’«»…$€£") != "" {
-			d = punctuation
-		}
-		if hides(edge) || !evenSpace(edge) {
-			d = disguised
-		}
-	} else if d == same {
+	edge := strings.TrimSpace(before + after)
+	switch {
+	case d > spaced:
+	case hides(edge) || !spacing(before+after):
+		d = disguised
+	case strings.Trim(edge, " \n\t.,;:!?\"'()[]<>#@+“”„‘’«»…$€£") != "":
+		d = punctuation
+	default:
 		d = spaced
+	}
+	if utf8.RuneCountInString(edge) > 6 {
+		d = disguised
 	}
 	return d
 }
@@ -189,7 +188,7 @@ func (s *search) level(l *layer, v variant, from, to int) level {
 func (s *search) literally(source int, l *layer, v variant) {
 	s.work += len(l.text)
 	if i := strings.Index(l.text, v.text); i >= 0 && v.whole {
-		w := whole{source, same, levelNames[same], l, i, i + len(v.text), true}
+		w := whole{source: source, how: levelNames[same], layer: l, from: i, to: i + len(v.text), bounded: true, opaque: v.opaque}
 		if how := slices.Concat(v.how, l.how); len(how) > 0 {
 			w.level, w.how = decoded, "decoded: "+strings.Join(how, ", ")
 		}
@@ -205,7 +204,7 @@ func (s *search) numerically(source int, l *layer, n string) {
 			a, b := l.span(at, at+len(needle))
 			from, to := widen(l.text, a, b)
 			if slices.Contains(numeral(l.text[from:to]), n) && !grouping(l.text, from, to) && bounded(l.text, from, to, false) {
-				w := whole{source, number, levelNames[number], l, from, to, true}
+				w := whole{source: source, level: number, how: levelNames[number], layer: l, from: from, to: to, bounded: true}
 				if len(l.how) > 0 {
 					w.level, w.how = decoded, "decoded: "+strings.Join(l.how, ", ")
 				}
@@ -229,7 +228,7 @@ func (s *search) clears(w whole) bool {
 	if s.short {
 		return false
 	}
-	if place := w.layer.text[w.from:w.to]; w.level == disguised && (!evenCase(s.core, place) || !evenSpace(s.value) || adds(s.value, place)) {
+	if w.opaque {
 		return false
 	}
 	if s.m.sources[w.source].Kind == Owner {
@@ -238,10 +237,11 @@ func (s *search) clears(w whole) bool {
 	return true
 }
 
-// adds reports whether the value has characters beyond ASCII that the place
-// does not.
+// adds reports whether a value is disguised by what it has itself, and not by
+// what the place has.
 func adds(value, place string) bool {
-	return strings.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf && !strings.ContainsRune(place, r) })
+	return !evenCase(value, place) || !evenSpace(value, place) || signs(value) > signs(place)+2 ||
+		strings.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf && !strings.ContainsRune(place, r) })
 }
 
 // prose reports whether the value is words rather than a name, a number or an

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // common are words so usual in arguments that finding one proves nothing,
@@ -26,15 +25,15 @@ var common = func() map[string]bool {
 // Trace says where the value's content appeared.
 //
 // A value found whole is accounted for by the sources that have it, and these
-// are Found. One found in pieces is, if the pieces leave no more than a few
-// letters between them, and no digit. Whatever is not accounted for may come
+// are Found. One found in pieces is, if it is prose and the pieces leave nothing
+// between them but an "and" or an article. Whatever is not accounted for may come
 // from anything that was read: Union is set and Found has every source.
 //
 // A whole copy in the owner's words accounts for a value only if it stands by
 // itself there; so a part of an address that the owner gave, or an address that
 // looks like it, is not the owner's. A value that adds to what was found
-// invisible or look-alike characters, odd case or spacing may hide something in
-// them, and the union applies as well.
+// invisible or look-alike characters, odd case, spacing or punctuation, or that
+// is encoded itself, may hide something in them, and the union applies as well.
 //
 // A value of fewer than six letters or digits (two characters of Chinese), and
 // some words usual in arguments, are Short: found by themselves in the owner's
@@ -173,7 +172,7 @@ func (s *search) assemble() Trace {
 	if all := share(covered); all >= smallShare || longest >= sureLength {
 		t.Match, t.Confidence = Pieces, 0.85*all
 	}
-	if t.Match == None || !s.prose() || !closed(own.tight, firm) {
+	if t.Match == None || !s.prose() || !closed(own.layer, firm) {
 		t.Union, t.Why, t.Found = true, "not found in what was read", s.m.rest(t.Found)
 		if t.Match == Pieces {
 			t.Why = "a part of it was not found in what was read"
@@ -192,18 +191,24 @@ func share(covered []bool) float64 {
 	return float64(n) / float64(max(1, len(covered)))
 }
 
-// closed reports whether nothing of weight was left between the pieces: no
-// digit, no more than three bytes at a place and a tenth of all.
-func closed(tight string, covered []bool) bool {
-	gap := 0
-	for i, c := range covered {
-		if c {
-			gap = 0
+// fillers are words that may stand between pieces and say nothing.
+var fillers = map[string]bool{"and": true, "or": true, "the": true, "a": true, "und": true, "oder": true, "et": true, "ou": true, "y": true, "o": true, "e": true, "i": true, "och": true}
+
+// closed reports whether nothing but a filler was left between the pieces, and
+// that seldom.
+func closed(own *layer, covered []bool) bool {
+	gaps := 0
+	for i := 0; i < len(covered); i++ {
+		from := i
+		for i < len(covered) && !covered[i] {
+			i++
+		}
+		if i == from {
 			continue
 		}
-		if gap++; gap > 3 || unicode.IsDigit(rune(tight[i])) {
+		if gaps++; !fillers[own.tight[from:i]] || !own.standsAlone(from, i) {
 			return false
 		}
 	}
-	return share(covered) >= 0.9
+	return gaps*12 <= len(covered)
 }

@@ -1,6 +1,9 @@
 package provenance
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+)
 
 // How many readings of a value are searched for, and of how many bytes together.
 const (
@@ -16,7 +19,13 @@ type variant struct {
 	// accounts for; whole readings account for all of it.
 	from, to int
 	whole    bool
+	// opaque: the encoding was chosen by whoever wrote the value, and the choice
+	// (which letters, which case, what between them) may be a message itself.
+	opaque bool
 }
+
+// needless matches escapes of characters that need none.
+var needless = regexp.MustCompile(`(?i)%(2d|2e|3\d|[46][1-9a-f]|[57][0-9a]|5f|7e)|\\u00([46][1-9a-f]|[57][0-9a]|3\d|20)|\\x|&#`)
 
 // variants are the readings of a value, itself first. cut says that it has more
 // than are searched for.
@@ -49,8 +58,11 @@ func variants(value string) (all []variant, cut bool) {
 		inner := node{n.variant, n.depth + 1, true}
 		s := clean(n.text)
 		if text, how := unescape(s); len(how) > 0 {
-			push(inner, how, text)
+			escaped := inner
+			escaped.opaque = n.opaque || needless.MatchString(s)
+			push(escaped, how, text)
 		}
+		inner.opaque = true
 		if how, text := token(s); how != "" {
 			push(inner, []string{how}, text)
 		}
@@ -74,6 +86,7 @@ func variants(value string) (all []variant, cut bool) {
 		}
 		for _, turn := range turns[1:] {
 			if turned := (node{n.variant, n.depth, false}); n.turns {
+				turned.opaque = true
 				push(turned, []string{turn.name}, turn.apply(n.text))
 			}
 		}
