@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -19,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ambithost/ambit/host/cli"
+	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/plugins"
 )
 
@@ -37,7 +40,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "explainlast": explainLast},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "explainlast": explainLast, "evaluate": evaluate},
 		Deadline: time.Now().Add(8 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))
@@ -124,6 +127,27 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 	a, b := pattern.FindString(ts.ReadFile(args[1])), pattern.FindString(ts.ReadFile(args[2]))
 	if a == "" || b == "" || (a == b) == neg {
 		ts.Fatalf("%s: %q in %s, %q in %s", args[0], a, args[1], b, args[2])
+	}
+}
+
+// evaluate asks the host as another enforcement point does, and wants this
+// decision and these words in the reasons: evaluate true|false WORDS FILE.
+func evaluate(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: evaluate true|false WORDS FILE")
+	}
+	var req control.AccessRequest
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[2])), &req))
+	c := control.NewClient(ts.Getenv("AMBIT_HOME"))
+	defer c.Close()
+	d, err := c.EvaluateAccess(context.Background(), req)
+	if err != nil {
+		d = &control.AccessDecision{Context: &control.AccessReasons{Error: err.Error()}}
+	}
+	b, err := json.Marshal(d)
+	ts.Check(err)
+	if fmt.Sprint(d.Decision) != args[0] || !strings.Contains(string(b), args[1]) {
+		ts.Fatalf("%s", b)
 	}
 }
 

@@ -83,3 +83,7 @@ func (m *memory) ActivatePolicy(_ context.Context, req control.PolicyActivateReq
 	}
 	return &control.PolicyStatus{Revision: req.To}, err
 }
+
+func (m *memory) EvaluateAccess(context.Context, control.AccessRequest) (*control.AccessDecision, error) {
+	return &control.AccessDecision{}, nil
+}

@@ -27,6 +27,7 @@ type Backend interface {
 	PolicyTester
 	PolicyExplainer
 	PolicyReplayer
+	AccessEvaluator
 	AuditReader
 	AuditVerifier
 	SecretKeeper
@@ -133,6 +134,13 @@ type PolicyReplayer interface {
 	// ActivatePolicy checks the folder once more. What is not From any more,
 	// or not To, is invalid and changes nothing.
 	ActivatePolicy(ctx context.Context, req PolicyActivateRequest) (*PolicyStatus, error)
+}
+
+// AccessEvaluator answers other enforcement points.
+type AccessEvaluator interface {
+	// EvaluateAccess decides as the gate would, or more strictly. A refusal
+	// is a decision; an error is about a request that can't be decided.
+	EvaluateAccess(ctx context.Context, req AccessRequest) (*AccessDecision, error)
 }
 
 // AuditReader reads the log.

@@ -168,7 +168,10 @@ func (c *Client) lost(ctx context.Context, err error) error {
 
 // endpoint is the address of a path of names; the host part means nothing.
 func endpoint(segments []string, query url.Values) string {
-	u := "http://ambit/v1"
+	u := "http://ambit"
+	if len(segments) == 0 || segments[0] != "access" { // AuthZEN's have a place of their own
+		u += "/v1"
+	}
 	for _, s := range segments {
 		u += "/" + url.PathEscape(s)
 	}

@@ -40,3 +40,8 @@ func (c *Client) SuggestGrants(ctx context.Context, req PolicyReplayRequest) ([]
 func (c *Client) ActivatePolicy(ctx context.Context, req PolicyActivateRequest) (*PolicyStatus, error) {
 	return change[PolicyStatus](ctx, c, http.MethodPost, req, "policy", "activate")
 }
+
+// EvaluateAccess implements [AccessEvaluator].
+func (c *Client) EvaluateAccess(ctx context.Context, req AccessRequest) (*AccessDecision, error) {
+	return change[AccessDecision](ctx, c, http.MethodPost, req, "access", "v1", "evaluation")
+}

@@ -22,6 +22,11 @@ type partial struct {
 	grant   func(req GrantRequest) (*Grant, error)
 	secret  func(name string, value []byte) error
 	preview func(req PreviewRequest) (*Preview, error)
+	access  func(req AccessRequest) (*AccessDecision, error)
+}
+
+func (p *partial) EvaluateAccess(_ context.Context, req AccessRequest) (*AccessDecision, error) {
+	return p.access(req)
 }
 
 func (p *partial) Status(ctx context.Context) (*Status, error) {

@@ -30,7 +30,7 @@ type List[T any] struct {
 
 // routes is the whole API.
 func routes() []route {
-	return []route{
+	return append(policyRoutes(), []route{
 		{"GET /v1/status", nil, 0, gives(func(x *exchange) (*Status, error) { return x.Status(x.ctx()) })},
 
 		{"POST /v1/shutdown", nil, 0, gives((*exchange).shutdown)},
@@ -54,22 +54,6 @@ func routes() []route {
 		{"GET /v1/approvals/{id}", nil, 0, gives((*exchange).approval)},
 		{"POST /v1/approvals/{id}/answer", nil, smallBody, takes((*exchange).answer)},
 
-		{"GET /v1/policy", nil, 0, gives(func(x *exchange) (*PolicyStatus, error) { return x.PolicyStatus(x.ctx()) })},
-		{"POST /v1/policy/check", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyReport, error) {
-			return x.CheckPolicy
-		})},
-		{"POST /v1/policy/test", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyTestReport, error) {
-			return x.TestPolicy
-		})},
-		{"POST /v1/policy/format", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyFormat, error) {
-			return x.FormatPolicy
-		})},
-		{"POST /v1/policy/explain", nil, mediumBody, takes((*exchange).explainPolicy)},
-		{"POST /v1/policy/replay", nil, smallBody, takes((*exchange).replayPolicy)},
-		{"GET /v1/policy/suggestions", []string{"since"}, 0, lists((*exchange).suggestGrants)},
-		{"POST /v1/policy/activate", nil, smallBody, takes((*exchange).activatePolicy)},
-		{"POST /v1/policy/eval", nil, mediumBody, takes((*exchange).evalPolicy)},
-
 		{"GET /v1/audit", auditParams(), 0, gives((*exchange).auditPage)},
 		{"GET /v1/audit/follow", auditParams(), 0, (*exchange).followAudit},
 		{"GET /v1/audit/entries/{index}", nil, 0, gives((*exchange).auditEntry)},
@@ -88,6 +72,30 @@ func routes() []route {
 		{"POST /v1/sessions/{id}/interrupt", nil, 0, gives((*exchange).interrupt)},
 
 		{"POST /v1/call", nil, callBody, takes((*exchange).call)},
+	}...)
+}
+
+// policyRoutes are about policy, and for other enforcement points.
+func policyRoutes() []route {
+	return []route{
+		{"GET /v1/policy", nil, 0, gives(func(x *exchange) (*PolicyStatus, error) { return x.PolicyStatus(x.ctx()) })},
+		{"POST /v1/policy/check", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyReport, error) {
+			return x.CheckPolicy
+		})},
+		{"POST /v1/policy/test", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyTestReport, error) {
+			return x.TestPolicy
+		})},
+		{"POST /v1/policy/format", nil, smallBody, ofFolder(func(x *exchange) func(context.Context, PolicyCheckRequest) (*PolicyFormat, error) {
+			return x.FormatPolicy
+		})},
+		{"POST /v1/policy/explain", nil, mediumBody, takes((*exchange).explainPolicy)},
+		{"POST /v1/policy/replay", nil, smallBody, takes((*exchange).replayPolicy)},
+		{"GET /v1/policy/suggestions", []string{"since"}, 0, lists((*exchange).suggestGrants)},
+		{"POST /v1/policy/activate", nil, smallBody, takes((*exchange).activatePolicy)},
+		{"POST /v1/policy/eval", nil, mediumBody, takes((*exchange).evalPolicy)},
+
+		{"POST /access/v1/evaluation", nil, mediumBody, takes((*exchange).evaluation)},
+		{"POST /access/v1/evaluations", nil, mediumBody, takes((*exchange).evaluations)},
 	}
 }
 

@@ -1,0 +1,57 @@
+package gate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/protocol"
+)
+
+// Evaluate decides an effect that someone else would perform: latch, grant and
+// policy, in that order, and then nothing. It reserves no budget, asks nobody
+// and records nothing, which is why only an allow without obligations may be
+// acted on: see [Decision.Unconditional]. A refusal is a decision, not an error;
+// an error is about an effect that can't be decided at all.
+func (g *Gate) Evaluate(ctx context.Context, e Effect) (Decision, error) {
+	e.Perform = func(context.Context, *Flight) error { return errors.New("gate: an evaluation performs nothing") }
+	if err := e.complete(); err != nil {
+		return Decision{}, err
+	}
+	f := &Flight{gate: g, id: "evaluation", effect: &e, ctx: ctx, cancel: func(error) {}}
+	g.mu.Lock()
+	halt, halted := g.haltFor(&e)
+	g.mu.Unlock()
+	if halted {
+		return refused(e.deny(protocol.Killed, "latch", halt.String(), halt.command()))
+	}
+	holder, err := g.cover(f)
+	if err != nil {
+		return refused(err)
+	}
+	d, err := g.decide(f, holder)
+	if err != nil {
+		return refused(err)
+	}
+	return Decision{d}, nil
+}
+
+// Decision is what [Gate.Evaluate] says. The zero Decision denies.
+type Decision struct{ policy.Decision }
+
+// Unconditional tells whether the effect may happen just like that.
+func (d Decision) Unconditional() bool {
+	return d.Verdict == policy.Allow && len(d.Obligations) == 0
+}
+
+// refused makes a denial a decision.
+func refused(err error) (Decision, error) {
+	d, ok := errors.AsType[*Denial](err)
+	if !ok {
+		return Decision{}, err
+	}
+	return Decision{policy.Decision{
+		Verdict: policy.Deny, Revision: d.Revision,
+		Reasons: []policy.Reason{{Rule: d.Rule, Message: d.Message, Change: d.Change}},
+	}}, nil
+}
