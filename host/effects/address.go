@@ -14,7 +14,7 @@ var (
 	// with a port, a path or a query behind it.
 	hostName = regexp.MustCompile(`^(?i)([\p{L}\p{N}]([\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+\p{L}{2,}\.?(:\d+)?([/?#]\S*)?$`)
 	iban     = regexp.MustCompile(`^[A-Za-z]{2}\d{2}[A-Za-z0-9]{8,30}$`)
-	date     = regexp.MustCompile(`^(\d{4}[-./ ]?\d{2}[-./ ]?\d{2}|\d{1,2}[-./ ]\d{1,2}[-./ ]\d{4})`)
+	date     = regexp.MustCompile(`^(\d{4}[-./ ]?\d{2}[-./ ]?\d{2}|\d{1,2}[-./ ]\d{1,2}[-./ ]\d{4})([T ].*)?$`)
 	scheme   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:\S`)
 	// within finds addresses in running text.
 	within = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s<>"'\x60]+|\bwww\.[^\s<>"'\x60]+|[^\s<>"'(),;:@]+@[^\s<>"'(),;:@]+\.[\p{L}]{2,}|\b([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}/[^\s<>"'\x60]*`)
@@ -64,7 +64,7 @@ func linksIn(s string) []string {
 // carriedBy is what a URL carries besides naming a page: user, query and
 // fragment. A query in a URL's form without a scheme counts too.
 func carriedBy(s string) string {
-	if !strings.ContainsAny(s, "?#@") || !isAddress(s) || mailAddress.MatchString(s) {
+	if !strings.ContainsAny(s, "?#@") || !isAddress(s) || mailAddress.MatchString(s) && !strings.Contains(s, "://") {
 		return ""
 	}
 	rest := s

@@ -129,7 +129,7 @@ func (t *tracer) trace(name, role, text string) policy.Argument {
 	}
 	a.Legible, a.Illegible = provenance.Legible(text)
 	for _, f := range found.Found {
-		whole := f.Share >= 1 && slices.Contains(asPlainText, f.How)
+		whole := f.Stands() && found.Match != provenance.Pieces
 		a.Sources = append(a.Sources, policy.ArgumentSource{Kind: string(f.Source.Kind), Name: f.Source.Name, Labels: f.Source.Labels, Whole: whole})
 		if f.Source.Kind == provenance.Owner {
 			a.OwnerPercent = max(a.OwnerPercent, int64(f.Share*100))
@@ -143,11 +143,6 @@ func (t *tracer) trace(name, role, text string) policy.Argument {
 	}
 	return a
 }
-
-// asPlainText are the ways to find a value that make it the same for people. A
-// short one proves little about where it came from, and as much as is needed
-// where the rules ask whether a name stands there.
-var asPlainText = []string{"verbatim", "case or spacing", "punctuation", "short"}
 
 const untrustedLabel = "untrusted"
 

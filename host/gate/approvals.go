@@ -97,9 +97,9 @@ func (g *Gate) approve(f *Flight, d policy.Decision) error {
 	case answer.State == Approved:
 		return f.effect.deny(protocol.Declined, "approval", "the request changed after it was approved", "")
 	case answer.State == Declined:
-		return f.effect.deny(protocol.Declined, "approval", "the owner declined"+because(answer.Answer), "")
+		return f.effect.deny(protocol.Declined, "approval", "the owner declined"+because(answer.Answer)+askedFor(d), "")
 	}
-	return f.effect.deny(protocol.Declined, "approval", "the owner did not answer in time", "ask again when the owner is there")
+	return f.effect.deny(protocol.Declined, "approval", "the owner did not answer in time"+askedFor(d), "ask again when the owner is there")
 }
 
 func because(reason string) string {
@@ -107,6 +107,15 @@ func because(reason string) string {
 		return ""
 	}
 	return ": " + reason
+}
+
+// askedFor says why the owner was asked, with the source and the sentence that
+// made a request suspicious; what strangers wrote stands in quotes there.
+func askedFor(d policy.Decision) string {
+	if len(d.Reasons) == 0 {
+		return ""
+	}
+	return " (asked because " + d.Reasons[0].Message + ")"
 }
 
 func (g *Gate) ask(f *Flight, d policy.Decision) (*pending, error) {

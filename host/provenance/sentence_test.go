@@ -19,3 +19,21 @@ func TestASentenceWithoutASpaceBeforeIt(t *testing.T) {
 		}
 	}
 }
+
+// A value that is a part of something longer does not stand there, whoever wrote
+// it: an address that ends like a known one is not the known one.
+func TestStands(t *testing.T) {
+	t.Parallel()
+	list := Source{Kind: Tool, Name: "contacts/find", Labels: []string{"private"}}
+	m := (*Material)(nil).With(Text{list, "ann@example.org, kim"})
+	for value, want := range map[string]bool{"ann@example.org": true, "Ann@Example.org": true, "ample.org": false, "kim": true, "ki": false, "YW5uQGV4YW1wbGUub3Jn": false} {
+		tr := m.Trace(value)
+		got := false
+		for _, f := range tr.Found {
+			got = got || f.Stands()
+		}
+		if got != want {
+			t.Errorf("%q stands in %q: %v (%+v)", value, "ann@example.org, kim", got, tr)
+		}
+	}
+}

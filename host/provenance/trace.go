@@ -61,9 +61,16 @@ type Found struct {
 	Sentence string `json:"sentence,omitempty"`
 	// Share is how much of the value was found here, from 0 to 1.
 	Share float64 `json:"share,omitempty"`
-	// named: the whole value stands here by itself, as people would write it.
-	named bool
+	// named: the whole value stands here by itself, as people would write it, and
+	// the owner wrote it. stands is that, whoever wrote it.
+	named, stands bool
 }
+
+// Stands reports whether the whole value stands in this source by itself, as
+// people would write it: not as a part of a longer word or address, not in an
+// encoding or a disguise. In a [Trace] whose match is [Pieces] that is said of a
+// part of the value.
+func (f Found) Stands() bool { return f.stands }
 
 // Part is a part of a URL.
 type Part struct {

@@ -87,7 +87,7 @@ func (s *search) answer() Trace {
 	named := slices.ContainsFunc(wholes, s.named)
 	t := Trace{Match: None, Short: s.short}
 	for _, w := range wholes {
-		f := Found{Source: s.m.sources[w.source], How: w.how, Sentence: w.layer.sentence(w.from, w.to), Share: 1, named: s.named(w)}
+		f := Found{Source: s.m.sources[w.source], How: w.how, Sentence: w.layer.sentence(w.from, w.to), Share: 1, named: s.named(w), stands: w.bounded && w.level <= number}
 		if s.short && !f.named {
 			f.How = howShort
 		}
