@@ -7,11 +7,14 @@ import (
 	"html"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // step is one thing done to a text on its way. A loose one changes letters in a
@@ -146,5 +149,100 @@ func FuzzTrace(f *testing.F) {
 			}
 		}
 		Legible(value)
+	})
+}
+
+// FuzzEncodedSource: it is the untrusted text that is encoded, and the value
+// what a part of it decodes to.
+func FuzzEncodedSource(f *testing.F) {
+	for i := range uint64(200) {
+		f.Add(letter, uint16(i*5), uint16(i%80), i)
+	}
+	codes := map[string]bool{"base64": true, "base64url": true, "base32": true, "hex": true}
+	f.Fuzz(func(t *testing.T, text string, from, length uint16, seed uint64) {
+		if !utf8.ValidString(text) || len(text) > 4096 || len(text) < 24 || strings.ContainsFunc(text, unicode.IsControl) {
+			t.Skip("not a text")
+		}
+		a := int(from) % (len(text) - 23)
+		b := min(len(text), a+24+int(length))
+		for a > 0 && !utf8.RuneStart(text[a]) {
+			a--
+		}
+		for b < len(text) && !utf8.RuneStart(text[b]) {
+			b++
+		}
+		value := text[a:b]
+		r := rand.New(rand.NewPCG(seed, 2))
+		body, names := text, []string{}
+		for range 1 + r.IntN(3) {
+			st := steps[r.IntN(len(steps))]
+			turns := st.name == "ROT13" || st.name == "reversed"
+			switch {
+			case st.loose:
+			case codes[st.name], len(names) == 0, !turns && !codes[names[len(names)-1]] && !turned(names), turns && codes[names[len(names)-1]]:
+				body, names = st.do(r, body), append(names, st.name)
+			}
+		}
+		m := read("hello there", Text{page, "Note: " + body + " (end)"})
+		tr := m.Trace(value)
+		if !has(tr, "untrusted") || tr.OwnerNamed() {
+			t.Fatalf("laundered from %v: %q in %q: %+v", names, value, body, tr)
+		}
+		if f, _ := tr.From("untrusted"); weight(tight(value)) >= sureValue && len(tight(value)) >= 16 && f.How == howRead {
+			t.Fatalf("not found in %v: %q in %q: %+v", names, value, body, tr)
+		}
+	})
+}
+
+// turned reports whether a text was rotated or reversed. A code is found when it
+// was turned, an escape is not: turned, it is none.
+func turned(names []string) bool {
+	return slices.Contains(names, "ROT13") || slices.Contains(names, "reversed")
+}
+
+// FuzzOwnerNamed compares with a second, simpler rule: what the owner named
+// stands in the owner's words when case, spaces and what groups digits are taken
+// out of both.
+func FuzzOwnerNamed(f *testing.F) {
+	for _, s := range []string{"ann@example.com", "DE89 3704 0044 0532 0130 00", "https://shop.example/a?b=c", "192.168.1.111", "+49 (30) 901820-11", "Anna Karenina"} {
+		for i := range uint64(40) {
+			f.Add("Please write to "+s+" and say hello.", s, i)
+		}
+	}
+	squeeze := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsSpace(r) || strings.ContainsRune("-()'+\u2019\u2010\u2011\u2013", r) {
+				return -1
+			}
+			return unicode.ToLower(unicode.ToUpper(r))
+		}, norm.NFC.String(s))
+	}
+	f.Fuzz(func(t *testing.T, owner, value string, seed uint64) {
+		rs, r := []rune(value), rand.New(rand.NewPCG(seed, 3))
+		if len(rs) == 0 || len(rs) > 200 || !utf8.ValidString(owner+value) {
+			t.Skip("no value")
+		}
+		at := r.IntN(len(rs))
+		switch r.IntN(5) {
+		case 0:
+			rs[at] = []rune("aе0.\u200bé-ｘ/")[r.IntN(9)]
+		case 1:
+			rs = slices.Insert(rs, at, []rune("aе0.\u200bé-ｘ/")[r.IntN(9)])
+		case 2:
+			rs = slices.Delete(rs, at, at+1)
+		case 3:
+			if at+1 < len(rs) {
+				rs[at], rs[at+1] = rs[at+1], rs[at]
+			}
+		}
+		changed := string(rs)
+		if numeral(changed) != nil || strings.ContainsAny(changed, ",;\n<") {
+			t.Skip("numbers and lists have rules of their own")
+		}
+		tr := read(owner, Text{page, "unrelated"}).Trace(changed)
+		core := strings.TrimFunc(squeeze(changed), func(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) })
+		if tr.OwnerNamed() && !strings.Contains(squeeze(owner), core) {
+			t.Fatalf("%q is said to be in %q: %+v", changed, owner, tr)
+		}
 	})
 }

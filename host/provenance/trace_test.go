@@ -1,7 +1,9 @@
 package provenance
 
 import (
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -34,5 +36,48 @@ func TestOwnerAndStrangers(t *testing.T) {
 	}
 	if tr := m.Trace("bob@example.com"); tr.OwnerNamed() || !tr.OnlyFrom("untrusted") {
 		t.Errorf("got %+v", tr)
+	}
+}
+
+// TestShared: a material is used and continued by many at once and does not change.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	m := read("Write to ann@example.com", Text{page, letter})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			own := fmt.Sprintf("a remark of number %d by nobody else", i)
+			mine := m.With(Text{inbox, own})
+			if tr := mine.Trace(own); tr.Match != Verbatim || tr.Found[0].Source.Name != inbox.Name {
+				t.Errorf("%+v", tr)
+			}
+			if tr := m.Trace(own); tr.Match == Verbatim || len(tr.Found) != 2 {
+				t.Errorf("the shared material has changed: %+v", tr)
+			}
+			if tr := mine.Trace("ann@example.com"); !tr.OwnerNamed() {
+				t.Errorf("%+v", tr)
+			}
+		})
+	}
+	wg.Wait()
+	if len(m.Sources()) != 2 {
+		t.Errorf("sources %v", m.Sources())
+	}
+}
+
+// TestZero: nothing read and the zero Trace clear nothing.
+func TestZero(t *testing.T) {
+	t.Parallel()
+	var none *Material
+	if tr := none.Trace("hello there"); tr.Match != None || !tr.Union || tr.OwnerNamed() || tr.OnlyFrom("owner") {
+		t.Errorf("%+v", tr)
+	}
+	if (Trace{}).OwnerNamed() || (Trace{}).OnlyFrom("owner") || none.Labels() != nil || none.Sources() != nil {
+		t.Error("zero values say something")
+	}
+	for _, value := range []string{"", " ", "!?", "\u200b", "\xff"} {
+		if tr := read("", Text{page, ""}).Trace(value); tr.Match != None || !tr.Union || len(tr.Found) != 2 || tr.OwnerNamed() {
+			t.Errorf("%q: %+v", value, tr)
+		}
 	}
 }
