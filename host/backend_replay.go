@@ -33,7 +33,7 @@ func (h *Host) keepRevision() {
 
 // policyLayers are what would be in force with another folder as the owner's.
 func (b backend) policyLayers(folder string) []policy.Layer {
-	return []policy.Layer{b.ownerLayer(folder)}
+	return append(b.orgLayer(), b.ownerLayer(folder))
 }
 
 var revisionName = regexp.MustCompile(`^[0-9a-f]{12}$`)

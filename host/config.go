@@ -31,6 +31,8 @@ type File struct {
 	Zone string `yaml:"zone"`
 	// ApprovalMinutes is how long an approval waits; 0: 10.
 	ApprovalMinutes int `yaml:"approval_minutes"`
+	// Organisation, if set, adds a layer of policies that it signs.
+	Organisation *OrganisationFile `yaml:"organisation"`
 	// Agents by name; without any there is one called main.
 	Agents map[string]AgentFile `yaml:"agents"`
 }
@@ -84,6 +86,9 @@ func readFile(home string) (File, error) {
 	}
 	if _, err := f.location(); err != nil {
 		return f, fmt.Errorf("%s: zone: %w", path, err)
+	}
+	if err := f.Organisation.check(); err != nil {
+		return f, fmt.Errorf("%s: %w", path, err)
 	}
 	if f.ApprovalMinutes < 0 {
 		return f, fmt.Errorf("%s: approval_minutes can't be negative", path)

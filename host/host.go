@@ -127,17 +127,21 @@ func (h *Host) openPolicy(ctx context.Context) (err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("policy folder: %w", err)
 	}
+	if err := h.openOrganisation(ctx); err != nil {
+		return err
+	}
 	if err := policy.Recover(folder); err != nil {
 		return fmt.Errorf("finish putting policies in force: %w", err)
 	}
 	h.policy, err = policy.Open(ctx, policy.Config{
-		Layers: []policy.Layer{{Name: "owner", Dir: folder}}, Logger: h.log.Named("policy"), OnChange: h.policyChanged,
+		Layers: append(h.orgLayer(), policy.Layer{Name: "owner", Dir: folder}), Logger: h.log.Named("policy"), OnChange: h.policyChanged,
 	})
 	if err != nil {
 		return err
 	}
 	h.onClose(h.policy.Close)
 	h.keepRevision()
+	h.followOrganisation(ctx)
 	return h.policy.Watch(context.WithoutCancel(ctx)) // until Close
 }
 

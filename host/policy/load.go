@@ -30,6 +30,8 @@ type Layer struct {
 	Name string
 	// Dir is the folder. The owner's may be missing at first.
 	Dir string
+	// Bundle, if set, makes Dir the file of a signed bundle.
+	Bundle *Bundle
 }
 
 // source is one file of a layer or of the base.
@@ -67,6 +69,9 @@ func readBase(fsys fs.FS) ([]source, error) {
 // readLayer reads the files of a layer. A folder that is missing is an empty
 // layer if it is the owner's.
 func readLayer(l Layer) ([]source, []Problem) {
+	if l.Bundle != nil {
+		return readBundle(l)
+	}
 	root, err := os.OpenRoot(l.Dir)
 	if errors.Is(err, fs.ErrNotExist) && l.Name == ownerLayer {
 		return nil, nil
