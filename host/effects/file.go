@@ -41,7 +41,7 @@ func (c *Call) fileRead(ctx context.Context, args []byte) ([]byte, error) {
 		return nil, err
 	}
 	var result any
-	err = c.gated(ctx, "file.read", p, capability.Attributes{"path": p}, args, func(context.Context, *gate.Flight) error {
+	err = c.gated(ctx, "file.read", p, capability.Attributes{"path": p}, args, func(ctx context.Context, _ *gate.Flight) error {
 		root, err := c.workspace("file.read")
 		if err != nil {
 			return err
@@ -50,7 +50,10 @@ func (c *Call) fileRead(ctx context.Context, args []byte) ([]byte, error) {
 		if folder {
 			result, err = listFolder(root, p)
 		} else {
-			result, err = readFile(root, p)
+			err = c.recall(ctx, c.keptFile(p), func() (err error) {
+				result, err = readFile(root, p)
+				return err
+			})
 		}
 		return c.fileError("file.read", p, err)
 	})
@@ -211,9 +214,14 @@ func (c *Call) fileWrite(ctx context.Context, args []byte) ([]byte, error) {
 		}
 		defer w.unlock()
 		if a.Delete {
-			return c.fileError("file.write", p, w.remove(root, p))
+			if err := w.remove(root, p); err != nil {
+				return c.fileError("file.write", p, err)
+			}
+			return c.forgetLabels(ctx, c.keptFile(p))
 		}
-		return c.fileError("file.write", p, w.write(root, p, *a.Data, a.Append, c.e.cfg.Limits))
+		return c.keepLabels(ctx, c.keptFile(p), a.Append, func() error {
+			return c.fileError("file.write", p, w.write(root, p, *a.Data, a.Append, c.e.cfg.Limits))
+		})
 	})
 	if err != nil {
 		return nil, err

@@ -48,12 +48,14 @@ func (c *Call) kvRead(ctx context.Context, args []byte) ([]byte, error) {
 			result = map[string]any{"keys": keys}
 			return c.e.unavailable("kv.read", err)
 		}
-		value, found, err := kv.Get(ctx, c.caller.Plugin, key)
-		result = struct {
-			Found bool   `json:"found"`
-			Value []byte `json:"value_base64,omitempty"`
-		}{found, value}
-		return c.e.unavailable("kv.read", err)
+		return c.recall(ctx, c.keptValue(key), func() error {
+			value, found, err := kv.Get(ctx, c.caller.Plugin, key)
+			result = struct {
+				Found bool   `json:"found"`
+				Value []byte `json:"value_base64,omitempty"`
+			}{found, value}
+			return c.e.unavailable("kv.read", err)
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -84,10 +86,20 @@ func (c *Call) kvWrite(ctx context.Context, args []byte) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		if a.Delete {
-			return c.e.unavailable("kv.write", kv.Delete(ctx, c.caller.Plugin, a.Key))
+		turn := c.e.plugin(c.caller.Plugin).kv
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
-		return c.kvPut(ctx, kv, a.Key, *a.Value)
+		if a.Delete {
+			if err := kv.Delete(ctx, c.caller.Plugin, a.Key); err != nil {
+				return c.e.unavailable("kv.write", err)
+			}
+			return c.forgetLabels(ctx, c.keptValue(a.Key))
+		}
+		return c.keepLabels(ctx, c.keptValue(a.Key), false, func() error { return c.kvPut(ctx, kv, a.Key, *a.Value) })
 	})
 	if err != nil {
 		return nil, err
@@ -95,16 +107,9 @@ func (c *Call) kvWrite(ctx context.Context, args []byte) ([]byte, error) {
 	return empty, nil
 }
 
-// kvPut writes within the quota. Writers of one plugin take turns, so that no
-// two of them pass the check together.
+// kvPut writes within the quota. Its caller has the plugin's turn, so that no two
+// writers pass the check together, and labels stay with their value.
 func (c *Call) kvPut(ctx context.Context, kv KV, key string, value []byte) error {
-	turn := c.e.plugin(c.caller.Plugin).kv
-	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 	keys, size, err := kvUsage(ctx, kv, c.caller.Plugin)
 	if err != nil {
 		return c.e.unavailable("kv.write", err)
