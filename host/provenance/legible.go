@@ -15,7 +15,7 @@ import (
 //
 // Text in any script is meant to pass, and so are emoji, hashtags, numbers,
 // URLs of ordinary length, and code between ``` or `, in which only hidden
-// characters and encodings are looked for. A message that is agreed upon (every
+// characters, encodings and shifted letters are looked for. A message that is agreed upon (every
 // first letter, the choice of a word) passes: it is legible. What is longer than
 // MaxValue bytes is not judged and does not pass.
 func Legible(text string) (ok bool, why string) {
@@ -34,6 +34,7 @@ func Legible(text string) (ok bool, why string) {
 		func() string { return unbrokenIn(prose) },
 		func() string { return codesIn(prose) },
 		func() string { return cipherIn(prose) },
+		func() string { return shiftIn(code, 2) },
 		func() string { return oddScriptsIn(prose) },
 	} {
 		if why := check(); why != "" {
@@ -98,7 +99,7 @@ func misplaced(before, r, after rune) string {
 	case 0xE0000 <= r && r <= 0xE007F:
 		return "it has tag characters, which are invisible"
 	case r == 0xFE0E, r == 0xFE0F:
-		if unicode.In(before, unicode.S, unicode.N, unicode.Po, unicode.Sk) {
+		if unicode.In(before, unicode.S, unicode.N, unicode.Po, unicode.Sk) || before == 0x2139 || before == 0x24C2 {
 			return ""
 		}
 		return "it has variation selectors where there is nothing to vary"

@@ -61,7 +61,7 @@ func encodedIn(text string) string {
 		if len(run) < suspectRun {
 			continue
 		}
-		if how, inner := token(run); how != "" && wordy(inner) {
+		if how, inner := token(run); how != "" && wordy(inner) && (len(run) >= 2*suspectRun || !strings.Contains(how, ",")) {
 			return "it has " + how + ": " + sample(run)
 		}
 		if strings.Count(run, "/") <= len(run)/20 && disorder(run) {
@@ -85,13 +85,13 @@ func wordy(s string) bool {
 			n++
 		}
 	}
-	return n*10 >= utf8.RuneCountInString(s)*6
+	return n*10 >= utf8.RuneCountInString(s)*8
 }
 
 // disorder reports whether capitals, small letters and digits alternate as they
 // don't in words, names of variables, paths and product numbers.
 func disorder(run string) bool {
-	const lower, upper, other = 1, 2, 3
+	const lower, upper, other, number = 1, 2, 3, 4
 	segments, letters, previous := 0, 0, 0
 	kinds := map[int]bool{}
 	for _, c := range []byte(run) {
@@ -102,7 +102,7 @@ func disorder(run string) bool {
 		case 'A' <= c && c <= 'Z':
 			kind, letters = upper, letters+1
 		case '0' <= c && c <= '9':
-			kind = 4
+			kind = number
 		}
 		if kind != previous && (previous != upper || kind != lower) {
 			segments++
@@ -110,8 +110,11 @@ func disorder(run string) bool {
 		previous = kind
 		kinds[kind] = true
 	}
-	if letters*3 < len(run) || len(kinds) < 2 || !kinds[upper] && !kinds[4] {
+	if letters*3 < len(run) || len(kinds) < 2 || !kinds[upper] && !kinds[number] {
 		return false
+	}
+	if kinds[other] && !(kinds[lower] && kinds[upper] && kinds[number]) {
+		return false // words joined by hyphens
 	}
 	return float64(len(run))/float64(segments) < 2.7
 }

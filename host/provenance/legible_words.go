@@ -36,23 +36,8 @@ var littleWords = func() map[string]bool {
 // cipherIn looks for text whose letters were moved.
 func cipherIn(prose string) string {
 	prose = mailAddress.ReplaceAllString(webAddress.ReplaceAllString(prose, " "), " ")
-	words := latinWords(prose)
-	if len(words) >= 4 {
-		plain := little(words, 0)
-		for shift := 1; shift < 26; shift++ {
-			if hits := little(words, shift); hits >= 3 && hits > 2*plain && hits*5 >= len(words) || len(words) < 12 && hits >= 2 && plain == 0 && hits*3 >= len(words) {
-				return "its letters are shifted by " + names(shift)
-			}
-		}
-		backwards := 0
-		for _, w := range words {
-			if len(w) > 2 && littleWords[reverse(w)] && !littleWords[w] {
-				backwards++
-			}
-		}
-		if backwards >= 2 && backwards > 2*plain && backwards*6 >= len(words) {
-			return "it is written backwards"
-		}
+	if why := shiftIn(prose, 1); why != "" {
+		return why
 	}
 	if w, of := voiceless(prose); of >= 6 && w*4 > of {
 		return "its words can't be spoken: letters seem to be exchanged"
@@ -62,6 +47,36 @@ func cipherIn(prose string) string {
 	}
 	if n, of := leet(prose); of >= 4 && n*3 > of {
 		return "it has digits in place of letters"
+	}
+	return ""
+}
+
+// shiftIn looks for text that becomes a language when its letters are shifted or
+// its words reversed. The names in code are words of all kinds: there, more of
+// them are asked for.
+func shiftIn(prose string, factor int) string {
+	words := latinWords(prose)
+	if len(words) < 4*factor {
+		return ""
+	}
+	plain, _, _ := little(words, 0)
+	for shift := 1; shift < 26; shift++ {
+		hits, kinds, letters := little(words, shift)
+		if hits > 2*plain && kinds >= 3*factor && letters >= 8*factor && hits*5 >= len(words) ||
+			factor == 1 && len(words) < 12 && plain == 0 && kinds >= 2 && letters >= 5 && hits*3 >= len(words) {
+			return "its letters are shifted by " + names(shift)
+		}
+	}
+	backwards := map[string]bool{}
+	n := 0
+	for _, w := range words {
+		if len(w) > 2 && littleWords[reverse(w)] && !littleWords[w] {
+			backwards[w] = true
+			n++
+		}
+	}
+	if len(backwards) >= 2*factor && n > 2*plain && n*6 >= len(words) {
+		return "it is written backwards"
 	}
 	return ""
 }
@@ -84,8 +99,9 @@ func latinWords(s string) (words []string) {
 }
 
 // little counts the little words of more than one letter, were the letters
-// shifted.
-func little(words []string, shift int) (n int) {
+// shifted: all, the different ones, and the letters of these.
+func little(words []string, shift int) (n, kinds, letters int) {
+	seen := map[string]bool{}
 	for _, w := range words {
 		if len(w) < 2 {
 			continue
@@ -94,11 +110,15 @@ func little(words []string, shift int) (n int) {
 		for i, c := range b {
 			b[i] = 'a' + (c-'a'+byte(shift))%26
 		}
-		if littleWords[string(b)] {
-			n++
+		if !littleWords[string(b)] {
+			continue
+		}
+		if n++; !seen[w] {
+			seen[w] = true
+			kinds, letters = kinds+1, letters+len(w)
 		}
 	}
-	return n
+	return n, kinds, letters
 }
 
 const vowels = "aeiouyаеёиоуыэюяіїєαεηιουω"
