@@ -56,10 +56,15 @@ func TestScripts(t *testing.T) {
 // outside is a server of the world, $SERVER, for one script.
 func outside(e *testscript.Env) {
 	n := new(atomic.Int64)
+	models := modelServers()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n.Add(1)
 		if r.URL.Path == "/away" { // to a name that nobody allowed
 			http.Redirect(w, r, "http://localhost:"+r.Host[strings.LastIndex(r.Host, ":")+1:], http.StatusFound)
+			return
+		}
+		if r.Method == http.MethodPost {
+			models.ServeHTTP(w, r)
 			return
 		}
 		fmt.Fprint(w, "hello from outside")

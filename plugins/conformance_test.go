@@ -4,18 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/ambithost/ambit/host/cell"
 	"github.com/ambithost/ambit/plugins"
-	"github.com/ambithost/ambit/sdk"
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/plugintest"
 )
@@ -112,7 +108,8 @@ func TestConformance(t *testing.T) {
 
 // settings is the configuration a plugin needs to work at all.
 func settings(name string) map[string]string {
-	if name == "openai" {
+	switch name {
+	case "openai", "anthropic", "ollama", "gemini":
 		return map[string]string{"base_url": "https://models.example/v1", "model": "test"}
 	}
 	return nil
@@ -135,31 +132,10 @@ func world(name string) *plugintest.World {
 	switch name {
 	case "notes":
 		w.SetFile("notes/sample.md", []byte("A sample.\n"))
-	case "openai":
-		w.HTTP = chatCompletions
+	case "openai", "anthropic", "ollama", "gemini":
+		w.HTTP = serveModel
 	}
 	return w
-}
-
-// chatCompletions answers as an OpenAI-compatible server does.
-func chatCompletions(r plugintest.HTTPRequest) plugintest.HTTPResponse {
-	var req struct {
-		Stream bool `json:"stream"`
-	}
-	if err := json.Unmarshal(r.Body, &req); err != nil || !strings.HasSuffix(r.URL, "/chat/completions") {
-		return plugintest.HTTPResponse{Status: 400, Body: []byte(`{"error":{"message":"bad request"}}`)}
-	}
-	if !req.Stream {
-		return plugintest.HTTPResponse{Header: sdk.Header{"Content-Type": {"application/json"}}, Body: []byte(
-			`{"id":"1","object":"chat.completion","model":"test","choices":[{"index":0,"message":{"role":"assistant","content":"Hello there."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}}`)}
-	}
-	var b strings.Builder
-	for _, piece := range []string{`{"role":"assistant","content":""}`, `{"content":"Hello"}`, `{"content":" there."}`} {
-		fmt.Fprintf(&b, "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"test\",\"choices\":[{\"index\":0,\"delta\":%s,\"finish_reason\":null}]}\n\n", piece)
-	}
-	b.WriteString("data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"test\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n")
-	b.WriteString("data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"model\":\"test\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":12}}\n\ndata: [DONE]\n\n")
-	return plugintest.HTTPResponse{Header: sdk.Header{"Content-Type": {"text/event-stream"}}, Body: []byte(b.String())}
 }
 
 // BenchmarkLoad measures each plugin from nothing to its first answer: cached,

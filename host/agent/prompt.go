@@ -113,7 +113,7 @@ func elide(messages []model.Message, size, room int) int {
 // tokensOf estimates: no tokenizer fits all models, and three bytes a token
 // errs on the safe side for most languages.
 func tokensOf(m model.Message) int {
-	n := len(m.Text)
+	n := len(m.Text) + len(m.Keep)
 	for _, c := range m.Calls {
 		n += len(c.ID) + len(c.Name) + len(c.Args)
 	}

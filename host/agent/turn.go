@@ -145,9 +145,10 @@ func (t *turn) step(ctx context.Context) *ending {
 	t.Steps++
 	t.Usage.Input += resp.Usage.Input
 	t.Usage.Output += resp.Usage.Output
+	t.Usage.Cached += resp.Usage.Cached
 	t.nameCalls(resp.Calls)
 	if resp.Text != "" || len(resp.Calls) > 0 {
-		m := model.Message{Role: model.Assistant, Text: resp.Text, Calls: resp.Calls}
+		m := model.Message{Role: model.Assistant, Text: resp.Text, Calls: resp.Calls, Keep: resp.Keep}
 		if err := t.append(ctx, t.entry(FromAgent, m)); err != nil {
 			return t.failed(ctx, "the model's answer could not be recorded", err)
 		}

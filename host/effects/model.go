@@ -147,7 +147,10 @@ func parseResponse(plugin string, out []byte) (model.Response, error) {
 		c.Name = oneLine(c.Name, 256)
 	}
 	r.Text, r.Model = clean(r.Text), oneLine(r.Model, 200)
-	r.Usage.Input, r.Usage.Output = max(0, r.Usage.Input), max(0, r.Usage.Output)
+	r.Usage = model.Usage{Input: max(0, r.Usage.Input), Output: max(0, r.Usage.Output), Cached: max(0, r.Usage.Cached)}
+	if len(r.Keep) > model.MaxKeep {
+		r.Keep = nil
+	}
 	return r, nil
 }
 

@@ -39,6 +39,8 @@ type Message struct {
 	Text   string      `json:"text,omitempty"`
 	Calls  []ToolCall  `json:"calls,omitempty"`
 	Result *ToolResult `json:"result,omitempty"`
+	// Keep is what the answer's [Response.Keep] was.
+	Keep json.RawMessage `json:"keep,omitempty"`
 }
 
 // ToolCall is the model's wish to call a tool.
@@ -72,8 +74,9 @@ const (
 
 // Usage counts tokens.
 type Usage struct {
-	Input  int `json:"input"`
-	Output int `json:"output"`
+	Input  int `json:"input"`            // all of the prompt's
+	Output int `json:"output"`           // what the model thought included
+	Cached int `json:"cached,omitempty"` // of Input, those the provider had seen before
 }
 
 // Response is the output of "complete".
@@ -83,4 +86,12 @@ type Response struct {
 	Stop  StopReason `json:"stop"`
 	Usage Usage      `json:"usage"`
 	Model string     `json:"model,omitempty"` // as the provider named it
+	// Keep is what the provider demands back with the next request, such as
+	// signed thinking, in the plugin's own form: the host stores it and gives it
+	// back unread, in [Message.Keep] of this answer. A plugin passes over what
+	// another one kept. At most [MaxKeep] bytes; more is left out.
+	Keep json.RawMessage `json:"keep,omitempty"`
 }
+
+// MaxKeep is the size of what an answer may keep, in bytes.
+const MaxKeep = 1 << 20

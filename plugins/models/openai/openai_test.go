@@ -9,7 +9,8 @@ import (
 
 	oai "github.com/openai/openai-go/v3"
 
-	"github.com/ambithost/ambit/plugins/models/openai/chat"
+	"github.com/ambithost/ambit/plugins/models/wire"
+	"github.com/ambithost/ambit/plugins/models/wiretest"
 	"github.com/ambithost/ambit/sdk"
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/model"
@@ -17,73 +18,17 @@ import (
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
-// server answers requests in order and keeps them.
-type server struct {
-	answers []plugintest.HTTPResponse
-	got     []plugintest.HTTPRequest
-}
-
-func (s *server) HTTP(r plugintest.HTTPRequest) plugintest.HTTPResponse {
-	s.got = append(s.got, r)
-	return s.answers[min(len(s.got), len(s.answers))-1]
-}
-
-func sse(body string) plugintest.HTTPResponse {
-	return plugintest.HTTPResponse{Header: sdk.Header{"Content-Type": {"text/event-stream"}}, Body: []byte(body)}
-}
-
-func plain(status int, body string) plugintest.HTTPResponse {
-	return plugintest.HTTPResponse{Status: status, Header: sdk.Header{"Content-Type": {"application/json"}}, Body: []byte(body)}
-}
-
 // ask runs one complete against a server.
-func ask(t *testing.T, s *server, config map[string]string, req model.Request) (resp model.Response, streamed string, err error) {
+func ask(t *testing.T, s *wiretest.Server, config map[string]string, req model.Request) (resp model.Response, streamed string, err error) {
 	t.Helper()
-	w := &plugintest.World{HTTP: s.HTTP}
-	in, err := json.Marshal(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := plugintest.Direct(openai(), config).Call(t.Context(), protocol.ExportComplete, in, w.Effect, func(b []byte) {
-		var d model.Delta
-		if err := json.Unmarshal(b, &d); err != nil {
-			t.Error(err)
-		}
-		streamed += d.Text
-	})
-	if n := w.OpenStreams(); n != 0 {
-		t.Errorf("%d bodies were left open", n)
-	}
-	if err == nil {
-		err = json.Unmarshal(out, &resp)
-	}
-	return resp, streamed, err
-}
-
-var hello = model.Request{Model: "m", Stream: true, Messages: []model.Message{{Role: model.User, Text: "hello"}}}
-
-func weather() model.Request {
-	r := hello
-	r.Tools = []model.Tooldef{
-		{Name: "weather__now", Description: "Weather.", Input: json.RawMessage(`{"type":"object","properties":{"city":{"type":"string"}}}`)},
-		{Name: "an-extremely-long-plugin-name-of-forty-chr__and_a_tool_with_a_long_name_too", Input: json.RawMessage(`{"type":"object"}`)},
-	}
-	return r
-}
-
-func calls(r model.Response) string {
-	var list []string
-	for _, c := range r.Calls {
-		list = append(list, c.ID+" "+c.Name+" "+string(c.Args))
-	}
-	return strings.Join(list, "; ")
+	return wiretest.Ask(t, openai(), s, config, req)
 }
 
 // TestStreams reads streams in the shapes that servers send. Written by hand
 // after the API reference and the servers' own documentation.
 func TestStreams(t *testing.T) {
 	t.Parallel()
-	long := chat.ToolName(weather().Tools[1].Name)
+	long := wire.ToolName(wiretest.Long)
 	for name, c := range map[string]struct {
 		body  string
 		text  string
@@ -99,11 +44,11 @@ data: {"id":"c1","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":
 
 data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
 
-data: {"id":"c1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":0}}}
+data: {"id":"c1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":6}}}
 
 data: [DONE]
 
-`, "Hello", "", model.StopEnd, model.Usage{Input: 9, Output: 2}},
+`, "Hello", "", model.StopEnd, model.Usage{Input: 9, Output: 2, Cached: 6}},
 		"OpenAI parallel calls in fragments": {`data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_a","type":"function","function":{"name":"weather__now","arguments":""}}]}}]}
 
 data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"city\":"}}]}}]}
@@ -141,12 +86,12 @@ data: [DONE]
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			resp, streamed, err := ask(t, &server{answers: []plugintest.HTTPResponse{sse(c.body)}}, nil, weather())
+			resp, streamed, err := ask(t, &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.SSE(c.body)}}, nil, wiretest.Weather())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if resp.Text != c.text || streamed != c.text || calls(resp) != c.calls || resp.Stop != c.stop || resp.Usage != c.usage {
-				t.Errorf("got %q (streamed %q), calls %s, %s, %+v", resp.Text, streamed, calls(resp), resp.Stop, resp.Usage)
+			if resp.Text != c.text || streamed != c.text || wiretest.Calls(resp) != c.calls || resp.Stop != c.stop || resp.Usage != c.usage {
+				t.Errorf("got %q (streamed %q), calls %s, %s, %+v", resp.Text, streamed, wiretest.Calls(resp), resp.Stop, resp.Usage)
 			}
 		})
 	}
@@ -154,7 +99,7 @@ data: [DONE]
 
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	limited := plain(429, `{"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded"}}`)
+	limited := wiretest.Plain(429, `{"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded"}}`)
 	limited.Header["Retry-After"] = []string{"20"}
 	for name, c := range map[string]struct {
 		answer plugintest.HTTPResponse
@@ -162,30 +107,30 @@ func TestFailures(t *testing.T) {
 		code   protocol.Code
 		says   string
 	}{
-		"wrong key":           {plain(401, `{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}`), nil, protocol.Failed, "ambit secret set OPENAI_API_KEY"},
-		"no key at a server":  {plain(401, `nope`), map[string]string{"secret": "none"}, protocol.Failed, "it wants a key"},
+		"wrong key":           {wiretest.Plain(401, `{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}`), nil, protocol.Failed, "ambit secret set OPENAI_API_KEY"},
+		"no key at a server":  {wiretest.Plain(401, `nope`), map[string]string{"secret": "none"}, protocol.Failed, "it wants a key"},
 		"rate":                {limited, nil, protocol.Unavailable, "wait 20 s"},
-		"no credit":           {plain(429, `{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}`), nil, protocol.Failed, "no credit"},
-		"too long":            {plain(400, `{"error":{"message":"This model's maximum context length is 8192 tokens.","code":"context_length_exceeded"}}`), nil, protocol.Limit, "too long"},
-		"too long, llama.cpp": {plain(400, `{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}`), nil, protocol.Limit, "too long"},
-		"no such model":       {plain(404, `{"error":"model 'x' not found"}`), nil, protocol.Failed, "model's name"},
-		"server":              {plain(503, "<html>\x1b[31mbusy</html>"), nil, protocol.Unavailable, "503: <html> [31mbusy"},
-		"redirect":            {plain(307, ``), nil, protocol.Failed, "base_url"},
-		"bad request":         {plain(400, `{"error":{"message":"tools is not supported"}}`), nil, protocol.Failed, "not supported"},
-		"error in the stream": {sse("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"error\":{\"message\":\"The server had an error\",\"type\":\"server_error\"}}\n\n"), nil, protocol.Unavailable, "had an error"},
-		"error text":          {sse("data: {\"error\":\"model crashed\"}\n\n"), nil, protocol.Failed, "model crashed"},
-		"cut stream":          {sse("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n"), nil, protocol.Unavailable, "broke off"},
-		"nothing":             {sse(""), nil, protocol.Unavailable, "broke off"},
-		"broken JSON":         {sse("data: {\"choices\": [\n\n"), nil, protocol.Failed, "can't be read"},
-		"another protocol":    {plain(200, `{"hello":"world"}`), nil, protocol.Failed, "no choice"},
-		"a web page":          {plain(200, `<!doctype html><p>Welcome`), nil, protocol.Unavailable, "broke off"},
-		"flood":               {sse("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" + strings.Repeat("x", 4<<20+1) + "\"}}]}\n\n"), nil, protocol.Limit, "more than"},
-		"no base_url":         {plain(200, ``), map[string]string{"base_url": "ftp://x"}, protocol.Invalid, "base_url"},
-		"key in base_url":     {plain(200, ``), map[string]string{"base_url": "https://user:key@x/v1"}, protocol.Invalid, "secret"},
+		"no credit":           {wiretest.Plain(429, `{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}`), nil, protocol.Failed, "no credit"},
+		"too long":            {wiretest.Plain(400, `{"error":{"message":"This model's maximum context length is 8192 tokens.","code":"context_length_exceeded"}}`), nil, protocol.Limit, "too long"},
+		"too long, llama.cpp": {wiretest.Plain(400, `{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}`), nil, protocol.Limit, "too long"},
+		"no such model":       {wiretest.Plain(404, `{"error":"model 'x' not found"}`), nil, protocol.Failed, "model's name"},
+		"server":              {wiretest.Plain(503, "<html>\x1b[31mbusy</html>"), nil, protocol.Unavailable, "503: <html> [31mbusy"},
+		"redirect":            {wiretest.Plain(307, ``), nil, protocol.Failed, "base_url"},
+		"bad request":         {wiretest.Plain(400, `{"error":{"message":"tools is not supported"}}`), nil, protocol.Failed, "not supported"},
+		"error in the stream": {wiretest.SSE("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"error\":{\"message\":\"The server had an error\",\"type\":\"server_error\"}}\n\n"), nil, protocol.Unavailable, "had an error"},
+		"error text":          {wiretest.SSE("data: {\"error\":\"model crashed\"}\n\n"), nil, protocol.Failed, "model crashed"},
+		"cut stream":          {wiretest.SSE("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n"), nil, protocol.Unavailable, "broke off"},
+		"nothing":             {wiretest.SSE(""), nil, protocol.Unavailable, "broke off"},
+		"broken JSON":         {wiretest.SSE("data: {\"choices\": [\n\n"), nil, protocol.Failed, "can't be read"},
+		"another protocol":    {wiretest.Plain(200, `{"hello":"world"}`), nil, protocol.Failed, "no choice"},
+		"a web page":          {wiretest.Plain(200, `<!doctype html><p>Welcome`), nil, protocol.Unavailable, "broke off"},
+		"flood":               {wiretest.SSE("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" + strings.Repeat("x", 4<<20+1) + "\"}}]}\n\n"), nil, protocol.Limit, "more than"},
+		"no base_url":         {wiretest.Plain(200, ``), map[string]string{"base_url": "ftp://x"}, protocol.Invalid, "base_url"},
+		"key in base_url":     {wiretest.Plain(200, ``), map[string]string{"base_url": "https://user:key@x/v1"}, protocol.Invalid, "secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := ask(t, &server{answers: []plugintest.HTTPResponse{c.answer}}, c.config, hello)
+			_, _, err := ask(t, &wiretest.Server{Answers: []plugintest.HTTPResponse{c.answer}}, c.config, wiretest.Hello())
 			if err == nil || protocol.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v (%s), want %s: …%s…", err, protocol.CodeOf(err), c.code, c.says)
 			}
@@ -198,7 +143,7 @@ func TestFailures(t *testing.T) {
 
 func TestRequest(t *testing.T) {
 	t.Parallel()
-	req := weather()
+	req := wiretest.Weather()
 	req.MaxTokens = 100
 	req.Messages = []model.Message{
 		{Role: model.System, Text: "You are main."}, {Role: model.System, Text: "It is noon."},
@@ -209,11 +154,11 @@ func TestRequest(t *testing.T) {
 		{Role: model.Assistant, Text: "Sunny."},
 		{Role: model.System, Text: "It is one."}, {Role: model.User, Text: "and now?"},
 	}
-	s := &server{answers: []plugintest.HTTPResponse{plain(200, `{"choices":[{"message":{"content":"ok"}}]}`)}}
+	s := &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.Plain(200, `{"choices":[{"message":{"content":"ok"}}]}`)}}
 	if _, _, err := ask(t, s, map[string]string{"secret": "KEY"}, req); err != nil {
 		t.Fatal(err)
 	}
-	sent := s.got[0]
+	sent := s.Got[0]
 	if sent.URL != "https://api.openai.com/v1/chat/completions" || sent.Method != "POST" || len(sent.Secrets) != 1 ||
 		sent.Secrets[0] != (sdk.Secret{Name: "KEY", In: "header", As: "Authorization", Prefix: "Bearer "}) {
 		t.Errorf("sent %+v", sent)
@@ -273,7 +218,7 @@ func TestLikeTheLibrary(t *testing.T) {
 		}
 		body += "data: " + c + "\n\n"
 	}
-	resp, _, err := ask(t, &server{answers: []plugintest.HTTPResponse{sse(body + "data: [DONE]\n\n")}}, nil, weather())
+	resp, _, err := ask(t, &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.SSE(body + "data: [DONE]\n\n")}}, nil, wiretest.Weather())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,11 +231,11 @@ func TestLikeTheLibrary(t *testing.T) {
 
 func TestLocalServers(t *testing.T) {
 	t.Parallel()
-	s := &server{answers: []plugintest.HTTPResponse{
-		plain(400, `{"error":{"message":"Unrecognized request argument: stream_options"}}`),
-		sse("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n"),
+	s := &wiretest.Server{Answers: []plugintest.HTTPResponse{
+		wiretest.Plain(400, `{"error":{"message":"Unrecognized request argument: stream_options"}}`),
+		wiretest.SSE("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n"),
 	}}
-	req := hello
+	req := wiretest.Hello()
 	req.Model, req.MaxTokens = "", 7
 	config := map[string]string{"base_url": "http://127.0.0.1:11434/v1/", "secret": "none", "model": "llama"}
 	resp, _, err := ask(t, s, config, req)
@@ -298,14 +243,14 @@ func TestLocalServers(t *testing.T) {
 		t.Fatalf("%+v, %v", resp, err)
 	}
 	var first, second map[string]any
-	if json.Unmarshal(s.got[0].Body, &first) != nil || json.Unmarshal(s.got[1].Body, &second) != nil {
+	if json.Unmarshal(s.Got[0].Body, &first) != nil || json.Unmarshal(s.Got[1].Body, &second) != nil {
 		t.Fatal("a body is not JSON")
 	}
 	if first["stream_options"] == nil || second["stream_options"] != nil || second["max_tokens"] != 7.0 || second["model"] != "llama" {
 		t.Errorf("sent %v, then %v", first, second)
 	}
-	if s.got[1].URL != "http://127.0.0.1:11434/v1/chat/completions" || len(s.got[1].Secrets) != 0 {
-		t.Errorf("sent %+v", s.got[1])
+	if s.Got[1].URL != "http://127.0.0.1:11434/v1/chat/completions" || len(s.Got[1].Secrets) != 0 {
+		t.Errorf("sent %+v", s.Got[1])
 	}
 	delete(config, "model")
 	if _, _, err := ask(t, s, config, req); protocol.CodeOf(err) != protocol.Invalid {
@@ -315,7 +260,7 @@ func TestLocalServers(t *testing.T) {
 
 func TestDenialKeepsItsCode(t *testing.T) {
 	t.Parallel()
-	in, _ := json.Marshal(hello)
+	in, _ := json.Marshal(wiretest.Hello())
 	_, err := plugintest.Direct(openai(), nil).Call(t.Context(), protocol.ExportComplete, in, func(context.Context, string, []byte) ([]byte, error) {
 		return nil, protocol.Errorf(protocol.Denied, "no grant")
 	}, func([]byte) {})
@@ -334,7 +279,7 @@ func TestDuties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{answers: []plugintest.HTTPResponse{sse("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n")}}
+	s := &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.SSE("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n")}}
 	plugintest.Run(t, plugintest.Config{
 		Manifest: m,
 		Open:     func(*testing.T) plugintest.Plugin { return plugintest.Direct(openai(), nil) },

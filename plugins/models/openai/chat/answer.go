@@ -1,18 +1,13 @@
 package chat
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"strings"
+	"errors"
+	"io"
 
+	"github.com/ambithost/ambit/plugins/models/wire"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
-)
-
-const (
-	maxText  = 4 << 20 // bytes of text, and of all arguments
-	maxCalls = 128
 )
 
 // chunk is one event of a stream, or a whole answer: they differ in delta and
@@ -28,6 +23,9 @@ type chunk struct {
 	Usage *struct {
 		Prompt     int `json:"prompt_tokens"`
 		Completion int `json:"completion_tokens"`
+		Details    struct {
+			Cached int `json:"cached_tokens"`
+		} `json:"prompt_tokens_details"`
 	} `json:"usage"`
 	Error json.RawMessage `json:"error"`
 }
@@ -48,39 +46,66 @@ type piece struct {
 // Answer grows from what a server sends: [Answer.Read] it, then take the
 // [Answer.Response].
 type Answer struct {
-	names    map[string]string
-	emit     func(string) error // nil: nobody listens
-	text     strings.Builder
-	calls    []*call
-	size     int
-	model    string
+	answer   *wire.Answer
+	indices  map[*wire.Call]int
 	finish   string
 	refused  bool
 	complete bool // the server said so
-	usage    model.Usage
-}
-
-type call struct {
-	index    int
-	id, name string
-	args     []byte
 }
 
 // NewAnswer begins an answer. names is what [Encode] gave; emit hears each
 // piece of text as it comes, nil if nobody listens.
-func NewAnswer(names map[string]string, emit func(string) error) *Answer {
-	return &Answer{names: names, emit: emit}
+func NewAnswer(names wire.Names, emit func(string) error) *Answer {
+	return &Answer{answer: wire.NewAnswer(names, emit), indices: map[*wire.Call]int{}}
+}
+
+// Read takes in an answer of either form.
+func (a *Answer) Read(body io.Reader) error {
+	b := wire.NewBody(body)
+	if b.First() == '{' {
+		return a.readWhole(b)
+	}
+	for {
+		var c chunk
+		switch err := b.Event(&c); {
+		case errors.Is(err, wire.ErrDone):
+			a.complete = true
+			return nil
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := a.add(c); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *Answer) readWhole(b *wire.Body) error {
+	var c chunk
+	if err := b.JSON(&c); err != nil {
+		return err
+	}
+	if err := a.add(c); err != nil {
+		return err
+	}
+	if len(c.Choices) == 0 {
+		return protocol.Errorf(protocol.Failed, "the server's answer holds no choice; is base_url right, and does it speak Chat Completions?")
+	}
+	a.complete = true
+	return nil
 }
 
 func (a *Answer) add(c chunk) error {
-	if err := errorIn(c.Error); err != nil {
+	if err := wire.StreamError(c.Error); err != nil {
 		return err
 	}
 	if c.Model != "" {
-		a.model = c.Model
+		a.answer.Model = c.Model
 	}
 	if c.Usage != nil {
-		a.usage = model.Usage{Input: max(c.Usage.Prompt, 0), Output: max(c.Usage.Completion, 0)}
+		a.answer.Usage = model.Usage{Input: c.Usage.Prompt, Output: c.Usage.Completion, Cached: c.Usage.Details.Cached}
 	}
 	for _, choice := range c.Choices {
 		if choice.Index != 0 {
@@ -99,125 +124,65 @@ func (a *Answer) add(c chunk) error {
 }
 
 func (a *Answer) addPiece(p piece) error {
-	text := textOf(p.Content)
-	if p.Refusal != "" {
-		a.refused = true
-		text += p.Refusal
-	}
-	if err := a.grow(len(text)); err != nil {
+	a.refused = a.refused || p.Refusal != ""
+	if err := a.answer.AddText(textOf(p.Content) + p.Refusal); err != nil {
 		return err
 	}
-	a.text.WriteString(text)
-	if text != "" && a.emit != nil {
-		if err := a.emit(text); err != nil {
-			return err
-		}
-	}
 	for _, f := range p.ToolCalls {
-		c := a.callFor(f.Index, f.ID)
-		if c == nil {
-			return protocol.Errorf(protocol.Limit, "the model wants more than %d tools called at once", maxCalls)
-		}
-		if c.id == "" {
-			c.id = f.ID
-		}
-		if c.name == "" { // some servers repeat it with each fragment
-			c.name = f.Function.Name
-		}
-		args := argsOf(f.Function.Arguments)
-		if err := a.grow(len(args)); err != nil {
+		c, err := a.callFor(f.Index, f.ID)
+		if err != nil {
 			return err
 		}
-		c.args = append(c.args, args...)
-	}
-	return nil
-}
-
-func (a *Answer) grow(n int) error {
-	if a.size += n; a.size > maxText {
-		return protocol.Errorf(protocol.Limit, "the model's answer is larger than %d bytes", maxText)
+		if c.ID == "" {
+			c.ID = f.ID
+		}
+		if c.Name == "" { // some servers repeat it with each fragment
+			c.Name = f.Function.Name
+		}
+		if err := a.answer.AddArgs(c, argsOf(f.Function.Arguments)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // callFor finds the call that a fragment belongs to: by index, or for servers
-// that leave it out by id, or else the last one. nil: too many.
-func (a *Answer) callFor(index *int, id string) *call {
-	for _, c := range a.calls {
-		if index != nil && c.index == *index || index == nil && id != "" && c.id == id {
-			return c
+// that leave it out by id, or else the last one.
+func (a *Answer) callFor(index *int, id string) (*wire.Call, error) {
+	calls := a.answer.Calls()
+	for _, c := range calls {
+		if index != nil && a.indices[c] == *index || index == nil && id != "" && c.ID == id {
+			return c, nil
 		}
 	}
-	n := len(a.calls)
-	if index == nil && id == "" && n > 0 {
-		return a.calls[n-1]
+	if index == nil && id == "" && len(calls) > 0 {
+		return calls[len(calls)-1], nil
 	}
-	if n == maxCalls {
-		return nil
+	c, err := a.answer.AddCall(id, "")
+	if err != nil {
+		return nil, err
 	}
-	c := &call{index: n}
+	a.indices[c] = len(calls)
 	if index != nil {
-		c.index = *index
+		a.indices[c] = *index
 	}
-	a.calls = append(a.calls, c)
-	return c
+	return c, nil
 }
 
 // Response is the answer in the host's form. One that broke off before its end
 // is an error with code unavailable.
 func (a *Answer) Response() (model.Response, error) {
 	if !a.complete && a.finish == "" {
-		return model.Response{}, protocol.Errorf(protocol.Unavailable, "the server's answer broke off before its end")
+		return model.Response{}, wire.BrokeOff()
 	}
-	r := model.Response{Text: a.text.String(), Usage: a.usage, Model: printable(a.model, 200), Stop: model.StopEnd}
-	seen := map[string]bool{}
-	for i, c := range a.calls {
-		if c.name == "" {
-			continue
-		}
-		id := c.id
-		if id == "" || len(id) > 128 || id != printable(id, 128) || seen[id] {
-			id = fmt.Sprintf("call_%d", i)
-		}
-		seen[id] = true
-		r.Calls = append(r.Calls, model.ToolCall{ID: id, Name: a.hostName(c.name), Args: hostArgs(c.args)})
-	}
+	stop := model.StopEnd
 	switch {
-	case len(r.Calls) > 0:
-		r.Stop = model.StopTools
 	case a.finish == "length":
-		r.Stop = model.StopLength
+		stop = model.StopLength
 	case a.finish == "content_filter" || a.refused:
-		r.Stop = model.StopFilter
+		stop = model.StopFilter
 	}
-	return r, nil
-}
-
-// hostName leads back from the name the server was given. A tool that was not
-// offered keeps the name that the model invented, made printable: the host
-// tells the model.
-func (a *Answer) hostName(name string) string {
-	if host, ok := a.names[name]; ok {
-		return host
-	}
-	return printable(name, 128)
-}
-
-// hostArgs passes arguments on as they are when they are JSON, else as a JSON
-// string, so that the host can tell the model.
-func hostArgs(args []byte) json.RawMessage {
-	args = bytes.TrimSpace(args)
-	if len(args) == 0 {
-		return json.RawMessage("{}")
-	}
-	if json.Valid(args) {
-		return args
-	}
-	quoted, err := json.Marshal(string(args))
-	if err != nil { // a string always can be
-		return json.RawMessage("{}")
-	}
-	return quoted
+	return a.answer.Response(stop), nil
 }
 
 // textOf reads content that is text, or a list of parts with text in them.
@@ -244,15 +209,4 @@ func argsOf(raw json.RawMessage) string {
 		return s
 	}
 	return string(raw)
-}
-
-// printable drops what is no plain character and cuts.
-func printable(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if r <= ' ' || r >= 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-	return s[:min(len(s), limit)]
 }

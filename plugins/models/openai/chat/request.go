@@ -4,12 +4,9 @@
 package chat
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"strings"
 
+	"github.com/ambithost/ambit/plugins/models/wire"
 	"github.com/ambithost/ambit/sdk/model"
 )
 
@@ -60,7 +57,7 @@ type toolDef struct {
 
 // Encode writes the request in the server's form. names leads from the tool
 // names the server is given back to the host's.
-func Encode(req model.Request, host string) (r Request, names map[string]string) {
+func Encode(req model.Request, host string) (r Request, names wire.Names) {
 	r = Request{Model: req.Model, Stream: req.Stream}
 	if req.Stream {
 		r.StreamOptions = &streamOptions{IncludeUsage: true}
@@ -71,20 +68,13 @@ func Encode(req model.Request, host string) (r Request, names map[string]string)
 	} else {
 		r.MaxTokens = req.MaxTokens
 	}
-	names = map[string]string{}
 	for _, t := range req.Tools {
-		name := ToolName(t.Name)
-		names[name] = t.Name
-		input := t.Input
-		if len(bytes.TrimSpace(input)) == 0 {
-			input = json.RawMessage(`{"type":"object","properties":{}}`)
-		}
-		r.Tools = append(r.Tools, chatTool{Type: "function", Function: toolDef{Name: name, Description: t.Description, Parameters: input}})
+		r.Tools = append(r.Tools, chatTool{Type: "function", Function: toolDef{Name: wire.ToolName(t.Name), Description: t.Description, Parameters: wire.Schema(t)}})
 	}
 	for _, m := range req.Messages {
 		r.add(m)
 	}
-	return r, names
+	return r, wire.NamesOf(req.Tools)
 }
 
 // add appends one message. Chat templates of local servers know one system
@@ -105,7 +95,7 @@ func (r *Request) add(m model.Message) {
 	case model.Assistant:
 		out := chatMessage{Role: "assistant", Content: m.Text}
 		for _, c := range m.Calls {
-			out.ToolCalls = append(out.ToolCalls, chatCall{ID: c.ID, Type: "function", Function: chatFunction{Name: ToolName(c.Name), Arguments: wireArgs(c.Args)}})
+			out.ToolCalls = append(out.ToolCalls, chatCall{ID: c.ID, Type: "function", Function: chatFunction{Name: wire.ToolName(c.Name), Arguments: string(wire.Object(c.Args))}})
 		}
 		r.Messages = append(r.Messages, out)
 	case model.System:
@@ -113,7 +103,7 @@ func (r *Request) add(m model.Message) {
 			r.join("system", m.Text)
 			return
 		}
-		r.join("user", "[message from the host]\n"+m.Text)
+		r.join("user", wire.FromHost(m.Text))
 	default:
 		r.join("user", m.Text)
 	}
@@ -125,30 +115,4 @@ func (r *Request) join(role, text string) {
 		return
 	}
 	r.Messages = append(r.Messages, chatMessage{Role: role, Content: text})
-}
-
-// wireArgs are arguments as text. Servers parse them again, and some refuse
-// the whole conversation for a call that was malformed back then.
-func wireArgs(args json.RawMessage) string {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(args, &object) != nil || object == nil {
-		return "{}"
-	}
-	return string(args)
-}
-
-// ToolName fits a tool's name into the 64 letters, digits, dashes and
-// underscores that the protocol allows.
-func ToolName(name string) string {
-	fit := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
-			return r
-		}
-		return '_'
-	}, name)
-	if fit == name && len(name) <= 64 {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return fit[:min(len(fit), 51)] + "_" + hex.EncodeToString(sum[:6])
 }

@@ -1,0 +1,41 @@
+package main_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+)
+
+// modelServers are the providers' servers of the scripts, each below its own
+// path of $SERVER. They want the key where the protocol has it, and answer in a
+// stream; a conversation that says "too much" is too long for them.
+func modelServers() http.Handler {
+	mux := http.NewServeMux()
+	serve := func(path, header, prefix, contentType string, events ...string) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || r.Header.Get(header) != prefix+"sk-canary-77aa" && header != "" {
+				http.Error(w, `{"error":{"type":"authentication_error","message":"bad key"}}`, http.StatusUnauthorized)
+				return
+			}
+			if strings.Contains(string(body), "too much") {
+				http.Error(w, `{"error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}`, http.StatusBadRequest)
+				return
+			}
+			w.Header().Set("Content-Type", contentType)
+			for _, e := range events {
+				if _, err := io.WriteString(w, e); err != nil {
+					return
+				}
+				_ = http.NewResponseController(w).Flush() // or it arrives at once
+			}
+		})
+	}
+	serve("/anthropic/v1/messages", "X-Api-Key", "", "text/event-stream",
+		"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"type\":\"message\",\"model\":\"test\",\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n",
+		"data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\ndata: {\"type\":\"ping\"}\n\n",
+		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Greetings from \"}}\n\n",
+		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Messages.\"}}\n\n",
+		"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":3}}\n\ndata: {\"type\":\"message_stop\"}\n\n")
+	return mux
+}
