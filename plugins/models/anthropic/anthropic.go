@@ -17,7 +17,7 @@ func anthropic() sdk.Plugin {
 }
 
 func provider() wire.Provider {
-	return wire.Provider{Plugin: "anthropic", Base: "https://api.anthropic.com", Secret: "ANTHROPIC_API_KEY", Header: "x-api-key"}
+	return wire.Provider{Plugin: "anthropic", Base: "https://api.anthropic.com", Secret: "ANTHROPIC_API_KEY", Header: "x-api-key"} //nolint:gosec // its name
 }
 
 // complete answers one request of the host.

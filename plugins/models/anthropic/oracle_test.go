@@ -89,7 +89,7 @@ func TestLikeTheLibrary(t *testing.T) {
 		}
 	}
 	u := read.Usage
-	if resp.Text != text || wiretest.Calls(resp) != calls || resp.Model != string(read.Model) ||
+	if resp.Text != text || wiretest.Calls(resp) != calls || resp.Model != read.Model ||
 		resp.Usage.Input != int(u.InputTokens+u.CacheReadInputTokens+u.CacheCreationInputTokens) || resp.Usage.Output != int(u.OutputTokens) || resp.Usage.Cached != int(u.CacheReadInputTokens) {
 		t.Errorf("we read %+v, the library %s, %s, %+v", resp, text, calls, u)
 	}

@@ -14,7 +14,7 @@ func openai() sdk.Plugin {
 }
 
 func provider() wire.Provider {
-	return wire.Provider{Plugin: "openai", Base: "https://api.openai.com/v1", Secret: "OPENAI_API_KEY", Header: "Authorization", Prefix: "Bearer "}
+	return wire.Provider{Plugin: "openai", Base: "https://api.openai.com/v1", Secret: "OPENAI_API_KEY", Header: "Authorization", Prefix: "Bearer "} //nolint:gosec // its name
 }
 
 // complete answers one request of the host.
