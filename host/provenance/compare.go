@@ -94,7 +94,7 @@ func grouped(s string) string {
 }
 
 // evenCase reports whether the value's case is the source's but for a word or
-// two, or the same kind for all words. Otherwise it may be a message of its own.
+// two, or the same kind for all words, or the value is one name or address. Otherwise it may be a message of its own.
 func evenCase(value, source string) bool {
 	if !strings.ContainsFunc(value, unicode.IsLetter) || value == source {
 		return true
@@ -123,7 +123,8 @@ func evenCase(value, source string) bool {
 			return false
 		}
 	}
-	return differ <= 2 && len(words) == len(others) || slices.Contains([]int{low, up, title}, len(words))
+	name := len(value) < 80 && !strings.ContainsFunc(value, unicode.IsSpace)
+	return (differ <= 2 || name) && len(words) == len(others) || slices.Contains([]int{low, up, title}, len(words))
 }
 
 // seen is the text without what cannot be seen.

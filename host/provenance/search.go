@@ -173,15 +173,29 @@ func (v variant) level(l *layer, from, to int) level {
 	case d > spaced:
 	case hides(edge) || !spacing(before+after):
 		d = disguised
-	case strings.Trim(edge, " \n\t.,;:!?\"'()[]<>#@+“”„‘’«»…$€£") != "":
+	case strings.Trim(edge, " \n\t.,;:!?\"'()[]<>#@+/“”„‘’«»…$€£") != "":
 		d = punctuation
 	default:
 		d = spaced
+	}
+	if d == spaced && !samePath(l.text[from:to], core) {
+		d = punctuation
 	}
 	if utf8.RuneCountInString(edge) > 6 {
 		d = disguised
 	}
 	return d
+}
+
+// samePath reports whether two spellings of a URL have the same path and query,
+// in which case counts; what is no URL has none.
+func samePath(place, core string) bool {
+	_, rest, ok := strings.Cut(core, "://")
+	if !ok {
+		return true
+	}
+	i := strings.IndexAny(rest, "/?#")
+	return i < 0 || strings.HasSuffix(place, rest[i:])
 }
 
 // literally finds a reading of few letters byte for byte.

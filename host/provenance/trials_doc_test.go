@@ -80,15 +80,16 @@ there. Values of fewer than %d letters get no more than 0.8.
    grouping of digits. A part of a longer address, a look-alike, other
    punctuation in an address or another encoding do not count. If an untrusted
    text names it too, it is still the owner's, and both are listed.
-3. **A value may not add a disguise.** One that is the owner's text but for
-   invisible or look-alike characters, odd case or odd spacing may hide
-   something in them, and all that was read applies.
+3. **A value may not add a disguise.** One that is a text that was read but for
+   invisible or look-alike characters, odd case, spacing or punctuation, or that
+   is encoded, may hide something in them, and all that was read applies too.
 4. **Short values prove little.** Fewer than %d letters or digits (two
    characters of Chinese), or a word usual in arguments ("general", "payment"):
    by itself in the owner's words it is the owner's, with a confidence of 0.5;
    otherwise the match is "none", and the sources that have it come first.
 5. **A URL is traced in parts:** user, host, path, query, fragment. Whoever names
-   a URL names its host.
+   a URL names its host, and a URL of which the owner named every part is the
+   owner's.
 6. **Bounds:** %d KiB of a text, %d MiB of a session and as much of the
    owner's words, values of %d KiB, %d MiB compared for one value. Beyond a bound
    the cautious answer is given, with the reason.

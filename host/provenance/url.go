@@ -21,7 +21,7 @@ var usual = map[string]bool{"q": true, "query": true, "id": true, "page": true, 
 	"search": true, "index": true, "html": true, "v": true, "v1": true, "v2": true, "www": true, "limit": true, "url": true}
 
 // list counts a value of several items as the owner's when each one is: what
-// stands between commas, semicolons or line ends, or an address in <> behind a
+// stands between commas, semicolons or line ends, or an address in <> behind its
 // name.
 func (m *Material) list(value string, t Trace) Trace {
 	if !strings.ContainsAny(value, ",;\n<") || len(value) > 8<<10 {
@@ -34,8 +34,11 @@ func (m *Material) list(value string, t Trace) Trace {
 	owner := Found{How: "case or spacing", Share: 1, named: true}
 	found := []Found{}
 	for _, item := range items {
-		if _, in, ok := strings.Cut(item, "<"); ok {
+		if name, in, ok := strings.Cut(item, "<"); ok {
 			item = strings.TrimSuffix(strings.TrimSpace(in), ">")
+			if !m.nameOf(name, item) {
+				return t
+			}
 		}
 		if item = strings.TrimSpace(item); item == "" {
 			continue
@@ -57,6 +60,18 @@ func (m *Material) list(value string, t Trace) Trace {
 	}
 	found = slices.DeleteFunc(found, func(f Found) bool { return f.Source.key() == owner.Source.key() })
 	return Trace{Match: Pieces, Confidence: 0.85, Found: append([]Found{owner}, found...)}
+}
+
+// nameOf reports whether what stands before an address is the owner's word or is
+// made of the address, so that nothing leaves in it.
+func (m *Material) nameOf(name, address string) bool {
+	in := tight(address)
+	for _, w := range strings.Fields(name) {
+		if w := tight(w); !strings.Contains(in, w) {
+			return m.trace(strings.Trim(name, ` "'`), false).OwnerNamed()
+		}
+	}
+	return true
 }
 
 // rank puts the owner's words first and what was merely read last.
@@ -91,7 +106,7 @@ func (m *Material) url(value string, t Trace) Trace {
 		return t
 	}
 	add := func(name, text string, items ...string) {
-		items = slices.DeleteFunc(items, func(s string) bool { return usual[tight(s)] || tight(s) == "" })
+		items = slices.DeleteFunc(items, func(s string) bool { return usual[tight(s)] || tight(s) == "" && len(s) <= 2 })
 		if len(items) > maxItems {
 			items = []string{strings.Join(items, " ")}
 		}
@@ -100,8 +115,12 @@ func (m *Material) url(value string, t Trace) Trace {
 		}
 	}
 	add("user", u.User.String(), u.User.String())
-	add("host", u.Host, strings.TrimPrefix(u.Hostname(), "www."), u.Port())
-	add("path", strings.Trim(u.Path, "/"), strings.Split(u.Path, "/")...)
+	host, path := u.Hostname(), strings.Split(u.Path, "/")
+	if bare, ok := strings.CutPrefix(host, "www."); ok && m.trace(bare, true).OwnerNamed() {
+		host = bare
+	}
+	add("host", u.Host, host, u.Port())
+	add("path", strings.Trim(u.Path, "/"), path...)
 	var query []string
 	for key, values := range u.Query() {
 		if query = append(query, values...); len(tight(key)) > 2 {
@@ -115,12 +134,13 @@ func (m *Material) url(value string, t Trace) Trace {
 	}
 	add("query", text, query...)
 	add("fragment", u.Fragment, u.Fragment)
-	if !t.Union {
+	if !t.Union || strings.Contains(u.Path, "//") { // strokes may be counted
 		return t
 	}
-	merged := Trace{Match: Pieces, Confidence: 1}
+	merged, named := Trace{Match: Pieces, Confidence: 1}, len(t.Parts) > 0
 	for _, p := range t.Parts {
 		merged = join(merged, p.Trace)
+		named = named && (p.OwnerNamed() || len(p.Found) == 0) && !(p.Name == "host" && p.Short)
 	}
 	if merged.Union {
 		if t.Match == None && slices.ContainsFunc(t.Parts, func(p Part) bool { return p.Match != None }) {
@@ -128,6 +148,9 @@ func (m *Material) url(value string, t Trace) Trace {
 		}
 		t.Found = merged.Found
 		return t
+	}
+	if i := slices.IndexFunc(merged.Found, func(f Found) bool { return f.Source.Kind == Owner }); named && i >= 0 {
+		merged.Found[i].named = true
 	}
 	merged.Parts, merged.Confidence = t.Parts, min(merged.Confidence, 0.85)
 	return merged
