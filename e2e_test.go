@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "explainlast": explainLast, "evaluate": evaluate},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate},
 		Deadline: time.Now().Add(8 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))
@@ -113,6 +113,21 @@ func guest(name string) func() ([]byte, error) {
 		}
 		return os.ReadFile(file)
 	})
+}
+
+// asked waits until so many approvals wait for the owner: asked N.
+func asked(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: asked N")
+	}
+	for range 600 {
+		ts.Check(ts.Exec("ambit", "approvals", "--json"))
+		if fmt.Sprint(strings.Count(ts.ReadFile("stdout"), `"state": "pending"`)) == args[0] {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("there are not %s approvals that wait: %s", args[0], ts.ReadFile("stdout"))
 }
 
 // hits counts what reached the server: hits N.

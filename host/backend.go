@@ -59,6 +59,7 @@ func (b backend) Status(ctx context.Context) (*control.Status, error) {
 	for _, name := range slices.Sorted(maps.Keys(b.agents)) {
 		s.Agents = append(s.Agents, b.agentStatus(ctx, name))
 	}
+	s.Asking = b.asking(ctx)
 	return s, nil
 }
 

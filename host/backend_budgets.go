@@ -37,3 +37,21 @@ func (b backend) ResolveBudget(ctx context.Context, effect string, r control.Bud
 	b.touch()
 	return b.gate.Resolve(ctx, effect, r.Spent)
 }
+
+// asking adds up the decisions of the last week. That they can't be read shows
+// elsewhere; a status must still come.
+func (b backend) asking(ctx context.Context) control.Asking {
+	const week = 7
+	out := control.Asking{Days: 1}
+	list, err := b.gate.Tallies(ctx, week)
+	if err != nil || len(list) == 0 {
+		return out
+	}
+	for _, t := range list {
+		out.Allowed, out.Asked, out.Denied = out.Allowed+t.Allowed, out.Asked+t.Asked, out.Denied+t.Denied
+	}
+	if first, err := time.ParseInLocation(time.DateOnly, list[0].Day, b.zone); err == nil {
+		out.Days = max(1, min(week, int(time.Since(first).Hours()/24)+1))
+	}
+	return out
+}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,11 +55,21 @@ func (b backend) Revoke(ctx context.Context, req control.RevokeRequest) (*contro
 
 func (b backend) approval(a gate.Approval) control.Approval {
 	states := map[gate.State]control.ApprovalState{gate.Waiting: control.Pending, gate.Approved: control.Approved, gate.Declined: control.Refused, gate.Expired: control.Expired}
-	return control.Approval{
+	out := control.Approval{
 		ID: strconv.FormatInt(a.ID, 10), State: states[a.State], Actor: a.Actor, Plugin: a.Plugin, Tool: a.Tool, Capability: a.Capability,
 		Risk: a.Risk, Resource: a.Resource, Args: a.Args, Digest: a.Digest, Reasons: a.Reasons, Session: a.Session, Turn: a.Turn,
-		Labels: a.Labels, Created: a.Created, Expires: a.Expires,
+		Labels: a.Labels, Created: a.Created, Expires: a.Expires, By: a.By, Note: a.Answer, Lasting: control.Lasting(a.Lasting),
 	}
+	if a.State != gate.Waiting {
+		return out
+	}
+	if g, err := a.AsGrant(); err != nil {
+		out.NoGrant = err.Error()
+	} else {
+		would := grantOf(g)
+		out.Grant = &would
+	}
+	return out
 }
 
 // Approvals returns what waits; with all also what ended in the last day.
@@ -89,9 +100,11 @@ func (b backend) Approval(ctx context.Context, id string) (*control.Approval, er
 	if err != nil {
 		return nil, err
 	}
-	list, err := b.state.Approvals(ctx, 1000)
-	if err != nil {
-		return nil, err
+	list := b.gate.Approvals() // what waits, as the gate holds it
+	if !slices.ContainsFunc(list, func(a gate.Approval) bool { return a.ID == n }) {
+		if list, err = b.state.Approvals(ctx, 1000); err != nil {
+			return nil, err
+		}
 	}
 	for _, a := range list {
 		if a.ID == n {
@@ -122,12 +135,37 @@ func (b backend) AnswerApproval(ctx context.Context, id string, ans control.Answ
 	if err != nil {
 		return nil, err
 	}
-	a, err := b.gate.Answer(ctx, n, ans.Digest, ans.Approve, ans.Note)
+	if ans.Lasting == control.AsGrant && ans.Digest == "" {
+		return nil, protocol.Errorf(protocol.Invalid, "approval %s: to make it a grant say the digest of what was shown", id)
+	}
+	a, err := b.gate.Respond(ctx, n, gate.Answer{Digest: ans.Digest, Approve: ans.Approve, Reason: ans.Note, Lasting: gate.Lasting(ans.Lasting)})
 	if err != nil {
 		return nil, err
 	}
 	out := b.approval(a)
 	return &out, nil
+}
+
+// AnswerApprovals answers several waiting approvals with one word.
+func (b backend) AnswerApprovals(ctx context.Context, ans control.BatchRequest) ([]control.Approval, error) {
+	b.touch()
+	var list []gate.Exact
+	for _, a := range ans.Answers {
+		n, err := approvalID(a.ID)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, gate.Exact{ID: n, Digest: a.Digest})
+	}
+	answered, err := b.gate.RespondAll(ctx, list, gate.Answer{Approve: ans.Approve, Reason: ans.Note, Lasting: gate.Lasting(ans.Lasting)})
+	if err != nil {
+		return nil, err
+	}
+	out := []control.Approval{}
+	for _, a := range answered {
+		out = append(out, b.approval(a))
+	}
+	return out, nil
 }
 
 func approvalID(id string) (int64, error) {

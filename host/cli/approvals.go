@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func (a *app) approvalsCmd() *cobra.Command {
 		Aliases: []string{"approval"},
 		Short:   "What waits for your word: list, approve, deny",
 		RunE:    list.RunE,
-	}, list, a.approvalsShowCmd(), a.approvalsAnswerCmd(true), a.approvalsAnswerCmd(false))
+	}, list, a.approvalsShowCmd(), a.approvalsApproveCmd(), a.approvalsDenyCmd())
 	return a.jsonFlag(cmd)
 }
 
@@ -42,6 +43,7 @@ func (a *app) approvalsListCmd() *cobra.Command {
 				fmt.Fprintln(a.err, "Nothing waits for you.")
 				return nil
 			}
+			list, turns := byTurn(list)
 			t := table{}
 			t.head("ID", "WHO", "WANTS TO", "WITH", "STATE")
 			for _, ap := range list {
@@ -49,6 +51,9 @@ func (a *app) approvalsListCmd() *cobra.Command {
 					col{text: short(ap.Resource, 60)}, col{text: a.approvalState(&ap)})
 			}
 			t.print(a.out, a.color)
+			for _, ids := range turns {
+				fmt.Fprintf(a.out, "%s belong to one turn; one answer may cover them: ambit approvals approve %s\n", and(ids), strings.Join(ids, " "))
+			}
 			return nil
 		},
 	}
@@ -60,7 +65,11 @@ func (a *app) approvalState(ap *control.Approval) string {
 	if ap.State == control.Pending {
 		return "expires " + a.ago(ap.Expires)
 	}
-	return string(ap.State)
+	text := string(ap.State)
+	if ap.By != "" && ap.By != "owner" {
+		text += " by " + line(ap.By)
+	}
+	return text
 }
 
 func (a *app) approvalsShowCmd() *cobra.Command {
@@ -106,6 +115,9 @@ func (a *app) printApproval(w io.Writer, color bool, ap *control.Approval) {
 	if len(ap.Args) > 0 {
 		t.add("exactly", string(ap.Args))
 	}
+	if ap.Grant != nil {
+		t.add("as a grant", a.sentence(*ap.Grant))
+	}
 	t.print(w, color)
 }
 
@@ -120,48 +132,13 @@ func powerText(name string) string {
 	return strings.ToLower(sentence[:1]) + sentence[1:] + " (" + c.Name + ")"
 }
 
-func (a *app) approvalsAnswerCmd(approve bool) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:               "deny ID",
-		Short:             "Refuse it",
-		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeApprovals,
-	}
-	var note string
-	if approve {
-		cmd.Use, cmd.Short = "approve ID", "Let this exact thing happen, once"
-	} else {
-		cmd.Aliases = []string{"decline"}
-		cmd.Flags().StringVar(&note, "note", "", "why, told to the agent")
-	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ap, err := a.client.Approval(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		if ap, err = a.answerApproval(cmd.Context(), ap, approve, note); err != nil {
-			return err
-		}
-		if a.json {
-			return a.writeJSON(ap)
-		}
-		verb := "Denied"
-		if approve {
-			verb = "Approved, once"
-		}
-		fmt.Fprintf(a.err, "%s: %s %s.\n", verb, line(ap.Capability), line(ap.Resource))
-		return nil
-	}
-	return a.jsonFlag(cmd)
-}
-
 // answerApproval answers what was fetched, and nothing that took its place.
 func (a *app) answerApproval(ctx context.Context, ap *control.Approval, approve bool, note string) (*control.Approval, error) {
 	return a.client.AnswerApproval(ctx, ap.ID, control.AnswerRequest{Approve: approve, Digest: ap.Digest, Note: note})
 }
 
 func (a *app) completeApprovals(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 || a.begin() != nil {
+	if a.begin() != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
@@ -172,6 +149,9 @@ func (a *app) completeApprovals(cmd *cobra.Command, args []string, _ string) ([]
 	}
 	var ids []string
 	for _, ap := range list {
+		if slices.Contains(args, ap.ID) {
+			continue
+		}
 		ids = append(ids, line(ap.ID)+"\t"+short(ap.Capability+" "+ap.Resource, 60))
 	}
 	return ids, cobra.ShellCompDirectiveNoFileComp

@@ -43,7 +43,7 @@ func newMemory() *memory {
 	now := time.Now()
 	m := &memory{
 		start: now.Add(-76*time.Hour - 30*time.Second), previews: map[string]*control.Preview{}, secrets: map[string]string{},
-		answered: make(chan bool, 1), interrupt: make(chan struct{}, 1),
+		answered: make(chan bool, 16), interrupt: make(chan struct{}, 1),
 	}
 	weather := &control.PluginDetail{
 		Plugin: control.Plugin{Identity: weatherIdentity("1.2.0"), Enabled: true, State: "running", Isolation: "confined", Installed: now.Add(-49 * time.Hour), Grants: 1},
@@ -59,7 +59,7 @@ func newMemory() *memory {
 	m.approvals = map[string]*control.Approval{"7": {
 		ID: "7", State: control.Pending, Actor: "agent:main", Plugin: "card", Tool: "card/charge", Capability: "card.charge", Risk: capability.Irreversible,
 		Resource: "12.00 USD at Book Depot", Args: json.RawMessage(`{"amount":1200,"currency":"USD","merchant":"Book Depot"}`), Digest: "sha256:aa",
-		Reasons: []policy.Reason{{Rule: "base.irreversible", Message: "it can't be undone"}}, Said: "find the paperback", Labels: []string{"untrusted"},
+		Reasons: []policy.Reason{{Rule: "base.irreversible", Message: "it can't be undone"}}, Turn: "t1", Said: "find the paperback", Labels: []string{"untrusted"},
 		Created: now, Expires: now.Add(9*time.Minute + 30*time.Second),
 	}}
 	at := time.Date(2026, 1, 2, 14, 3, 7, 0, time.UTC)
@@ -96,6 +96,7 @@ func (m *memory) Status(context.Context) (*control.Status, error) {
 		Agents:      []control.AgentStatus{{Name: "main", Model: "openai/claude", LastTurn: time.Now().Add(-150 * time.Second), LastTrigger: "message", TurnsToday: 41}},
 		Plugins:     control.PluginCounts{Installed: 14, Running: 3, Disabled: 1},
 		Waiting:     []control.Approval{*m.approvals["7"]},
+		Asking:      control.Asking{Days: 7, Allowed: 960, Asked: 30, Denied: 10},
 		Confinement: control.Confinement{Level: "confined", Measures: []string{"namespaces", "landlock (ABI 7)", "seccomp"}},
 		Notices:     []control.Notice{{Message: "1 effect was cut short by a crash", Hint: "ambit audit show 12"}},
 	}, nil
@@ -273,13 +274,25 @@ func (m *memory) AnswerApproval(_ context.Context, id string, ans control.Answer
 	if ap.State != control.Pending || ans.Digest != ap.Digest {
 		return nil, protocol.Errorf(protocol.Invalid, "approval %s is %s", id, ap.State)
 	}
-	ap.State = control.Refused
+	ap.State, ap.Note = control.Refused, ans.Note
 	if ans.Approve {
-		ap.State = control.Approved
+		ap.State, ap.Lasting = control.Approved, ans.Lasting
 	}
 	m.answered <- ans.Approve
 	clone := *ap
 	return &clone, nil
+}
+
+func (m *memory) AnswerApprovals(ctx context.Context, ans control.BatchRequest) ([]control.Approval, error) {
+	var out []control.Approval
+	for _, x := range ans.Answers {
+		ap, err := m.AnswerApproval(ctx, x.ID, control.AnswerRequest{Approve: ans.Approve, Digest: x.Digest, Note: ans.Note, Lasting: ans.Lasting})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, *ap)
+	}
+	return out, nil
 }
 
 func (m *memory) PolicyStatus(context.Context) (*control.PolicyStatus, error) {

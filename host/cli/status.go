@@ -53,6 +53,7 @@ func (a *app) printStatus(s *control.Status) {
 	}
 	t.add("Plugins", plugins)
 	t.add("Waiting for you", waitingText(s.Waiting))
+	t.add("Asked you", askingText(s.Asking))
 	t.add("Confinement", confinementText(s.Confinement.Level, namesOnly(s.Confinement.Measures)))
 	t.print(a.out, a.color)
 	for _, missing := range s.Confinement.Missing {
@@ -64,6 +65,23 @@ func (a *app) printStatus(s *control.Status) {
 			fmt.Fprintf(a.out, "      %s\n", line(n.Hint))
 		}
 	}
+}
+
+// askingText tells how often the owner is asked: a policy that nags is a defect.
+func askingText(s control.Asking) string {
+	all := s.Allowed + s.Asked + s.Denied
+	if all == 0 {
+		return "nothing was decided in the last week"
+	}
+	share := func(n int64) string {
+		percent := fmt.Sprintf("%.0f", 100*float64(n)/float64(all))
+		if n > 0 && percent == "0" {
+			percent = "under 1"
+		}
+		return percent + "%"
+	}
+	return fmt.Sprintf("%.1f times a day over the last %s (%s allowed, %s asked, %s denied)",
+		float64(s.Asked)/float64(max(1, s.Days)), count(int64(s.Days), "day", "days"), share(s.Allowed), share(s.Asked), share(s.Denied))
 }
 
 func orDash(s string) string {

@@ -14,10 +14,20 @@ type Status struct {
 	Agents      []AgentStatus `json:"agents,omitempty"`
 	Plugins     PluginCounts  `json:"plugins"`
 	Waiting     []Approval    `json:"waiting,omitempty"` // approvals nobody answered yet
+	Asking      Asking        `json:"asking"`
 	Confinement Confinement   `json:"confinement"`
 	// Notices are what the owner should know and do something about: an
 	// unknown outcome after a crash, a policy file that was not taken.
 	Notices []Notice `json:"notices,omitempty"`
+}
+
+// Asking says how often the owner is asked: decisions of the last week, or of
+// the days since the first. An effect counts once, as asked if it was.
+type Asking struct {
+	Days    int   `json:"days"` // at least 1, at most 7, today included
+	Allowed int64 `json:"allowed"`
+	Asked   int64 `json:"asked"`
+	Denied  int64 `json:"denied"`
 }
 
 // Halt is one entry of the latch.

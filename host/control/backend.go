@@ -97,6 +97,9 @@ type Approver interface {
 	Approval(ctx context.Context, id string) (*Approval, error)
 	// AnswerApproval answers a pending one; one no longer pending is invalid.
 	AnswerApproval(ctx context.Context, id string, ans AnswerRequest) (*Approval, error)
+	// AnswerApprovals answers all of them, or none if one is not pending or
+	// not what was shown.
+	AnswerApprovals(ctx context.Context, ans BatchRequest) ([]Approval, error)
 }
 
 // PolicyReader looks at policy. Nothing here changes what is in force.

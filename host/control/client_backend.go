@@ -93,6 +93,15 @@ func (c *Client) AnswerApproval(ctx context.Context, id string, ans AnswerReques
 	return change[Approval](ctx, c, http.MethodPost, ans, "approvals", id, "answer")
 }
 
+// AnswerApprovals implements [Approver].
+func (c *Client) AnswerApprovals(ctx context.Context, ans BatchRequest) ([]Approval, error) {
+	out, err := change[List[Approval]](ctx, c, http.MethodPost, ans, "approvals", "answers")
+	if err != nil {
+		return nil, err
+	}
+	return out.Items, nil
+}
+
 // PolicyStatus implements [PolicyReader].
 func (c *Client) PolicyStatus(ctx context.Context) (*PolicyStatus, error) {
 	return get[PolicyStatus](ctx, c, nil, "policy")

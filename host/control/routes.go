@@ -53,6 +53,7 @@ func routes() []route {
 		{"GET /v1/approvals", []string{"all"}, 0, lists((*exchange).approvals)},
 		{"GET /v1/approvals/{id}", nil, 0, gives((*exchange).approval)},
 		{"POST /v1/approvals/{id}/answer", nil, smallBody, takes((*exchange).answer)},
+		{"POST /v1/approvals/answers", nil, smallBody, takes((*exchange).answers)},
 
 		{"GET /v1/audit", auditParams(), 0, gives((*exchange).auditPage)},
 		{"GET /v1/audit/follow", auditParams(), 0, (*exchange).followAudit},

@@ -138,6 +138,7 @@ func TestAsGrant(t *testing.T) {
 		says  string
 	}{
 		{"card.charge", capability.Attributes{"amount": int64(5), "currency": "USD", "merchant": "*"}, nil, "cover more than itself"},
+		{"card.charge", capability.Attributes{"amount": 5.0, "currency": "USD", "merchant": "m"}, nil, "amount is a float64"},
 		{"http.request", capability.Attributes{"authority": ".example", "method": "GET", "scheme": "https", "path": "/"}, nil, "cover more than itself"},
 		{"web.fetch", capability.Attributes{"url": "https://a.example"}, nil, "cover more than itself"},
 		{"memory.write", nil, nil, "nothing about memory.write"},

@@ -166,6 +166,9 @@ func narrowest(c *capability.Capability, attrs capability.Attributes) (capabilit
 			s.Allow[k.Name] = []string{v}
 		case []string:
 			s.Allow[k.Name] = slices.Clone(v)
+		case nil:
+		default:
+			return s, fmt.Errorf("%s is a %T, which no scope is compared with", k.Attribute, v)
 		}
 		for _, v := range s.Allow[k.Name] {
 			if wide(k, v) {

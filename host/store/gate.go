@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/sdk/capability"
 )
 
 var _ gate.Store = (*Store)(nil)
@@ -160,8 +161,31 @@ func (s *Store) Approvals(ctx context.Context, limit int) ([]gate.Approval, erro
 			return nil, fmt.Errorf("approval %d: %w", id, err)
 		}
 		a.ID, a.State, a.Answered, a.Answer = id, gate.State(state), instant(answered), reason
+		retype(a.Attributes)
 		a.By, a.Lasting = by, gate.Lasting(lasting)
 		out = append(out, a)
 	}
 	return out, rows.Err()
+}
+
+// retype gives attributes that were read from JSON the types they had.
+func retype(attrs capability.Attributes) {
+	for k, v := range attrs {
+		switch v := v.(type) {
+		case float64:
+			if n := int64(v); float64(n) == v {
+				attrs[k] = n
+			}
+		case []any:
+			list := make([]string, 0, len(v))
+			for _, e := range v {
+				if s, ok := e.(string); ok {
+					list = append(list, s)
+				}
+			}
+			if len(list) == len(v) {
+				attrs[k] = list
+			}
+		}
+	}
 }
