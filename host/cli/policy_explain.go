@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ func (a *app) policyExplainCmd() *cobra.Command {
 audit log recorded, by its index, or one in JSON (AuthZEN) from stdin. It is
 decided anew, by the policy in force now; nothing is done or recorded.`,
 		Example: "  ambit policy explain 1204\n  ambit policy explain - < request.json",
-		Args:    cobra.ExactArgs(1),
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: a.completeRefusals,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req := control.PolicyExplainRequest{}
 			if args[0] == "-" {
@@ -44,6 +45,24 @@ decided anew, by the policy in force now; nothing is done or recorded.`,
 			return nil
 		},
 	})
+}
+
+// completeRefusals offers the newest requests that were refused.
+func (a *app) completeRefusals(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 || a.begin() != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+	defer cancel()
+	page, err := a.client.AuditEntries(ctx, control.AuditQuery{Kind: "refusal", Last: 10})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, e := range page.Entries {
+		names = append(names, strconv.FormatInt(e.Index, 10)+"\t"+short(e.Capability+" "+e.Resource, 60))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
 func (a *app) printExplanation(x *control.PolicyExplanation) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,7 +113,6 @@ func paths(files []source) func(string) string {
 func parse(files []source, tagged bool) (map[string]*ast.Module, []Problem) {
 	modules := map[string]*ast.Module{"vocabulary": vocabulary()}
 	var problems []Problem
-	spoken := map[string]map[string]bool{} // kind → packages
 	options := ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()}
 	for _, f := range files {
 		if strings.HasSuffix(f.name, casesSuffix) {
@@ -144,22 +142,45 @@ func parse(files []source, tagged bool) (map[string]*ast.Module, []Problem) {
 			}
 			problems = append(problems, bad...)
 		}
-		if f.layer != "" && tagged && len(problems) == 0 {
-			for kind := range tag(m, f.name) {
-				if spoken[kind] == nil {
-					spoken[kind] = map[string]bool{}
-				}
-				spoken[kind][m.Package.Path.String()] = true
-			}
-		}
 		modules[f.module()] = m
 	}
+	if !tagged || len(problems) > 0 {
+		modules["layers"] = layersModule(nil)
+		return modules, problems
+	}
+	spoken, problems := collect(files, modules)
 	modules["layers"] = layersModule(spoken)
 	return modules, problems
 }
 
-// layersModule collects what the layers say, under data.ambit.layers.
-func layersModule(spoken map[string]map[string]bool) *ast.Module {
+// collect copies the rules by which the layers speak, by kind. In one package
+// they have one index, and a decision does not pay for each file. Their names
+// are resolved first: outside of their file they would mean something else.
+func collect(files []source, modules map[string]*ast.Module) (map[string][]*ast.Rule, []Problem) {
+	spoken := map[string][]*ast.Rule{}
+	if !slices.ContainsFunc(files, func(f source) bool { return f.layer != "" }) {
+		return spoken, nil
+	}
+	c := compiler().WithOnlyStagesUpTo(ast.StageResolveRefs)
+	if c.Compile(modules); c.Failed() {
+		return nil, compileProblems(c.Errors, paths(files))
+	}
+	for _, f := range files {
+		m := c.Modules[f.module()]
+		if f.layer == "" || f.isTest() || m == nil {
+			continue
+		}
+		for _, r := range m.Rules {
+			if kind := string(r.Head.Name); slices.Contains(kinds, kind) {
+				spoken[kind] = append(spoken[kind], tagged(m, r, f.name))
+			}
+		}
+	}
+	return spoken, nil
+}
+
+// layersModule is what the layers say, under data.ambit.layers.
+func layersModule(spoken map[string][]*ast.Rule) *ast.Module {
 	var b strings.Builder
 	b.WriteString("package ambit.layers\n")
 	if len(spoken) == 0 {
@@ -171,11 +192,15 @@ func layersModule(spoken map[string]map[string]bool) *ast.Module {
 		} else {
 			fmt.Fprintf(&b, "have_a_word if count(%s) > 0\n", kind)
 		}
-		for _, pkg := range slices.Sorted(maps.Keys(spoken[kind])) {
-			fmt.Fprintf(&b, "%s contains said if some said in %s.%s%s\n", kind, pkg, said, kind)
+	}
+	m := ast.MustParseModuleWithOpts(b.String(), ast.ParserOptions{RegoVersion: ast.RegoV1})
+	for _, kind := range kinds {
+		for _, r := range spoken[kind] {
+			r.Module = m
+			m.Rules = append(m.Rules, r)
 		}
 	}
-	return ast.MustParseModuleWithOpts(b.String(), ast.ParserOptions{RegoVersion: ast.RegoV1})
+	return m
 }
 
 // vocabulary is data.ambit.vocabulary.capabilities, for the library and for

@@ -69,7 +69,7 @@ func (e *Engine) Explain(ctx context.Context, r *Request) (*Explanation, error) 
 		m := s.modules[name]
 		for _, rule := range m.Rules {
 			kind := string(rule.Head.Name)
-			layered := s.file(name) != "" && strings.HasPrefix(kind, said)
+			layered := s.file(name) != "" && slices.Contains(kinds, kind)
 			based := strings.HasPrefix(name, "/base/") && (kind == "refusals" || kind == "questions")
 			if layered || based {
 				f.explain(out, s, m, rule, layered)
@@ -189,7 +189,7 @@ func shown(v ast.Value) string {
 
 // explain adds one rule to the explanation.
 func (f *follower) explain(out *Explanation, s *set, m *ast.Module, r *ast.Rule, layered bool) {
-	name := strings.TrimPrefix(m.Package.Path.String(), "data.ambit.") + "." + strings.TrimPrefix(string(r.Head.Name), said)
+	name := strings.TrimPrefix(m.Package.Path.String(), "data.ambit.") + "." + string(r.Head.Name)
 	one := Explained{RuleRef: RuleRef{Rule: name, File: s.places[r.Location.File], Line: r.Location.Row}, Conditions: []Condition{}}
 	frames := f.byRule[place{r.Location.File, r.Location.Row}]
 	frames = slices.DeleteFunc(slices.Clone(frames), func(x *frameOf) bool { return x.rule.Head.Name != r.Head.Name })

@@ -11,7 +11,8 @@ import (
 const (
 	ownerLayer = "owner"
 	orgLayer   = "org"
-	// said prefixes the rules that [tag] adds.
+	// said began the names of rules that the engine wrote into files; it is
+	// kept from layers.
 	said = "ambit_"
 )
 
@@ -142,23 +143,13 @@ func isString(t *ast.Term, s string) bool {
 	return ok && string(v) == s
 }
 
-// tag adds to each rule by which a layer speaks one that says the same together
-// with the rule's name and place. The rules themselves stay as they are, for
-// those that read them.
-func tag(m *ast.Module, name string) (spoken map[string]bool) {
-	spoken = map[string]bool{}
-	pkg := strings.TrimPrefix(m.Package.Path.String(), "data.ambit.")
-	for _, r := range slices.Clone(m.Rules) {
-		kind := string(r.Head.Name)
-		if !slices.Contains(kinds, kind) {
-			continue
-		}
-		spoken[kind] = true
-		tagged := r.Copy()
-		rule := fmt.Sprintf("%s.%s (%s:%d)", pkg, kind, name, r.Loc().Row)
-		tagged.Head = ast.NewHead(ast.Var(said+kind), ast.ObjectTerm(ast.Item(ast.StringTerm("rule"), ast.StringTerm(rule)), ast.Item(ast.StringTerm("value"), r.Head.Key.Copy())))
-		tagged.Head.Location, tagged.Module = r.Head.Location, m
-		m.Rules = append(m.Rules, tagged)
-	}
-	return spoken
+// tagged is a copy of a rule by which a layer speaks that says the same together
+// with the rule's name and place. The rule itself stays as it is, for those that
+// read it.
+func tagged(m *ast.Module, r *ast.Rule, name string) *ast.Rule {
+	rule := fmt.Sprintf("%s.%s (%s:%d)", strings.TrimPrefix(m.Package.Path.String(), "data.ambit."), r.Head.Name, name, r.Loc().Row)
+	c := r.Copy()
+	c.Head = ast.NewHead(r.Head.Name, ast.ObjectTerm(ast.Item(ast.StringTerm("rule"), ast.StringTerm(rule)), ast.Item(ast.StringTerm("value"), r.Head.Key.Copy())))
+	c.Head.Location = r.Head.Location
+	return c
 }

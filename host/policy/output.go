@@ -68,7 +68,7 @@ func str(o ast.Object, k string) string {
 	return ""
 }
 
-// reason reads a reason of the base layer, or one that [tag] wrapped.
+// reason reads a reason of the base layer, or one that [tagged] wrapped.
 func reason(o ast.Object) Reason {
 	r := Reason{Rule: str(o, "rule"), Message: str(o, "message"), Change: str(o, "change")}
 	said := o.Get(ast.StringTerm("value"))
@@ -90,7 +90,7 @@ func reason(o ast.Object) Reason {
 	return r
 }
 
-// obligation reads an obligation of the base layer, or one that [tag] wrapped:
+// obligation reads an obligation of the base layer, or one that [tagged] wrapped:
 // a type, or an object with type and params.
 func obligation(o ast.Object) (Obligation, error) {
 	rule := "base"

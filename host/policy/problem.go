@@ -60,7 +60,7 @@ func compileProblems(err error, file func(string) string) []Problem {
 		if e.Location != nil {
 			p.File, p.Line = file(e.Location.File), e.Location.Row
 		}
-		if !slices.Contains(out, p) { // a rule that speaks was compiled twice: see tag
+		if !slices.Contains(out, p) { // a rule that speaks was compiled twice: see tagged
 			out = append(out, p)
 		}
 	}
