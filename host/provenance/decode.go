@@ -357,8 +357,8 @@ func selectors(s string) string {
 	return t
 }
 
-// text accepts bytes that can be read: UTF-8, nearly all of it printable, four
-// characters at least.
+// text accepts bytes that may be read: UTF-8, hardly a control character in it,
+// four characters at least.
 func text(b []byte, err error) (string, bool) {
 	if err != nil || len(b) < 4 || !utf8.Valid(b) {
 		return "", false
@@ -366,7 +366,7 @@ func text(b []byte, err error) (string, bool) {
 	s, n, bad := string(b), 0, 0
 	for _, r := range s {
 		n++
-		if !unicode.IsPrint(r) && !unicode.IsSpace(r) && !invisible(r) {
+		if unicode.IsControl(r) && !unicode.IsSpace(r) {
 			bad++
 		}
 	}

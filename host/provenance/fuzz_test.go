@@ -91,6 +91,9 @@ func FuzzTransformed(f *testing.F) {
 	f.Add("Überweisen Sie 1.250,00 € an die Gemeinde Köln, Verwendungszweck: Hundesteuer 2026!", uint16(3), uint16(30), uint64(2))
 	f.Add("Переведите деньги на новый счёт сегодня до полудня", uint16(0), uint16(44), uint64(3))
 	f.Add("将会议移到星期五上午十点，并通知所有参加者不要迟到", uint16(6), uint16(36), uint64(4))
+	f.Add("将会议移到星期五上午十点\uf230", uint16(3), uint16(36), uint64(4))
+	f.Add(strings.Repeat("0", 93)+" 00 0000000000000100000000000000000100  000 0 01000", uint16(91), uint16(47), uint64(23))
+	f.Add("0000 00000  1 00", uint16(1), uint16(13), uint64(1))
 	for i := range uint64(400) {
 		f.Add(letter, uint16(i*7), uint16(12+i%60), i)
 	}

@@ -30,7 +30,7 @@ var needless = regexp.MustCompile(`(?i)%(2d|2e|3\d|[46][1-9a-f]|[57][0-9a]|5f|7e
 // variants are the readings of a value, itself first. cut says that it has more
 // than are searched for.
 func variants(value string) (all []variant, cut bool) {
-	own, bytes, seen := tight(value), 0, map[string]bool{}
+	own, bytes, seen, texts := tight(value), 0, map[string]bool{}, map[string]bool{}
 	type node struct {
 		variant
 		depth int
@@ -39,15 +39,18 @@ func variants(value string) (all []variant, cut bool) {
 	var queue []node
 	push := func(n node, how []string, text string) {
 		n.layer = newLayer(text, slices.Concat(n.how, how))
-		if len(all) > 0 && (seen[n.tight] || text == "") {
+		if len(all) > 0 && (text == "" || texts[text]) {
 			return
 		}
-		if bytes += len(text); len(all) == maxVariants || bytes > maxVariantBytes && len(all) > 0 {
+		texts[text] = true
+		if bytes += len(text); len(all) == maxVariants || len(texts) == 4*maxVariants || bytes > maxVariantBytes && len(all) > 0 {
 			cut = true
 			return
 		}
-		seen[n.tight] = true
-		all = append(all, n.variant)
+		if !seen[n.tight] {
+			seen[n.tight] = true
+			all = append(all, n.variant)
+		}
 		if n.depth < maxDepth {
 			queue = append(queue, n)
 		}
