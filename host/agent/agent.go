@@ -155,6 +155,7 @@ type Agent struct {
 	started  bool
 	closed   bool
 	sessions map[string]*line
+	readings map[string]reading
 }
 
 // New checks the configuration and makes an agent that does nothing yet.
@@ -181,7 +182,7 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
-	a := &Agent{cfg: cfg, log: cfg.Logger.Named("agent." + cfg.Name), events: newBroadcast(), sessions: map[string]*line{}}
+	a := &Agent{cfg: cfg, log: cfg.Logger.Named("agent." + cfg.Name), events: newBroadcast(), sessions: map[string]*line{}, readings: map[string]reading{}}
 	a.lifetime, a.end = context.WithCancelCause(context.Background())
 	return a, nil
 }

@@ -39,6 +39,39 @@ func textsOf(entries []Entry, labels []string) []provenance.Text {
 	return texts
 }
 
+// reading is what a session has read up to an entry. To read a long one anew for
+// each message would take longer with every message.
+type reading struct {
+	material *provenance.Material
+	upto     int64 // the last entry that is in it
+}
+
+// maxReadings is how many sessions' readings are at hand; another's is made from
+// its history again.
+const maxReadings = 4
+
+func (a *Agent) recalled(session string) reading {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.readings[session]
+}
+
+// remember keeps what a turn knows of its session. The caller holds mu.
+func (a *Agent) remember(t *turn) {
+	if len(t.history) == 0 {
+		return
+	}
+	for other := range a.readings { // any will do: all are busy, or none
+		if len(a.readings) < maxReadings {
+			break
+		}
+		if other != t.Session {
+			delete(a.readings, other)
+		}
+	}
+	a.readings[t.Session] = reading{t.material, t.history[len(t.history)-1].Seq}
+}
+
 // SourceOf is where the text of a tool's result came from. A result that was
 // read from a place which the owner named says so.
 func SourceOf(m *provenance.Material, tool Tool, args json.RawMessage, labels []string) *provenance.Source {

@@ -114,13 +114,14 @@ func (t *turn) load(ctx context.Context) (err error) {
 	if t.session, err = t.a.cfg.Store.Session(ctx, t.Session); err != nil {
 		return err
 	}
-	all, err := t.a.cfg.Store.Entries(ctx, t.Session, 0, 0)
+	known := t.a.recalled(t.Session)
+	all, err := t.a.cfg.Store.Entries(ctx, t.Session, min(t.session.Floor, known.upto+1), 0)
 	if err != nil {
 		return err
 	}
-	t.material = MaterialOf(all, t.session.Labels)
-	kept := slices.IndexFunc(all, func(e Entry) bool { return e.Seq >= t.session.Floor })
-	t.history = all[max(kept, 0):]
+	fresh := slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return e.Seq <= known.upto })
+	t.material = known.material.With(textsOf(fresh, t.session.Labels)...)
+	t.history = slices.DeleteFunc(all, func(e Entry) bool { return e.Seq < t.session.Floor })
 	return nil
 }
 
@@ -328,4 +329,5 @@ func (t *turn) leave() {
 	t.a.mu.Lock()
 	defer t.a.mu.Unlock()
 	t.line.current = nil
+	t.a.remember(t)
 }
