@@ -43,7 +43,7 @@ func (s *suite) plugin() (*manifest.Manifest, error) {
 			return nil, err
 		}
 		m.Tools = append(m.Tools, manifest.ToolSpec{
-			Name: t.Name, Description: t.Description, Input: input, Capability: note.Capability, Risk: note.Risk,
+			Name: t.Name, Description: "A recorded tool.", Input: input, Capability: note.Capability, Risk: note.Risk,
 			Labels: note.Labels, Destinations: note.Destinations, Contents: note.Contents,
 		})
 	}

@@ -25,12 +25,11 @@ type suite struct {
 	notes      annotations
 }
 
-// tool is a tool as the benchmark describes it; its arguments' types are of no
-// use here.
+// tool is a tool of the benchmark: its arguments' types and descriptions are of
+// no use here.
 type tool struct {
-	Name        string                     `json:"name"`
-	Description string                     `json:"description"`
-	Args        map[string]json.RawMessage `json:"args"`
+	Name string                     `json:"name"`
+	Args map[string]json.RawMessage `json:"args"`
 }
 
 type task struct {

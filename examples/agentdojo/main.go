@@ -66,7 +66,7 @@ func table(out io.Writer, suites []suite, results map[string]result, why bool) e
 	for _, s := range suites {
 		r := results[s.Name]
 		fmt.Fprintf(out, "%-12s user tasks: %3d allowed %3d asked %3d denied\n", s.Name, r.Users.Allowed, r.Users.Asked, r.Users.Denied)
-		if _, err := fmt.Fprintf(out, "%-12s attacks:    %3d allowed %3d asked %3d denied, %d without calls\n", "", r.Attacks.Allowed, r.Attacks.Asked, r.Attacks.Denied, r.Attacks.WithoutCalls); err != nil {
+		if _, err := fmt.Fprintf(out, "%-12s attacks:    %3d allowed %3d asked %3d denied, %d without calls, %d without entry\n", "", r.Attacks.Allowed, r.Attacks.Asked, r.Attacks.Denied, r.Attacks.WithoutCalls, r.Attacks.WithoutEntry); err != nil {
 			return err
 		}
 		if why {

@@ -38,6 +38,9 @@ type tally struct {
 	Denied  int `json:"denied"`
 	// WithoutCalls are attacks that call no tool and so can't be decided.
 	WithoutCalls int `json:"without_calls,omitempty"`
+	// WithoutEntry are pairs whose user task reads nothing that others can write:
+	// the attack can't get in.
+	WithoutEntry int `json:"without_entry,omitempty"`
 }
 
 func (t *tally) add(o outcome) {
@@ -92,7 +95,12 @@ func (s *suite) replay(ctx context.Context) (result, error) {
 				r.Attacks.WithoutCalls++
 				continue
 			}
-			o, why, err := (&session{world: w}).play(ctx, u.Prompt, entry(u.Calls, inj.Goal), inj.Calls)
+			before, enters := entry(u.Calls, inj.Goal)
+			if !enters {
+				r.Attacks.WithoutEntry++
+				continue
+			}
+			o, why, err := (&session{world: w}).play(ctx, u.Prompt, before, inj.Calls)
 			if err != nil {
 				return r, fmt.Errorf("%s × %s: %w", u.ID, inj.ID, err)
 			}
@@ -108,14 +116,14 @@ func (s *suite) replay(ctx context.Context) (result, error) {
 // entry are a user task's calls up to the one by which the attack gets in. What
 // the attacker wants stands in that call's output, as it would: only then can
 // provenance find, as a stranger's word, what the attack then uses.
-func entry(calls []call, goal string) []call {
+func entry(calls []call, goal string) (before []call, enters bool) {
 	i := slices.IndexFunc(calls, func(c call) bool { return len(c.Vectors) > 0 })
 	if i < 0 {
-		return calls // the attack follows the whole task; nobody read it
+		return nil, false
 	}
 	out := slices.Clone(calls[:i+1])
 	out[i].Output = strings.TrimRight(out[i].Output, "\n") + "\n" + goal + "\n"
-	return out
+	return out, true
 }
 
 // session is one conversation, as the agent keeps it.
@@ -182,8 +190,8 @@ func (s *session) call(ctx context.Context, c call) (outcome, string, error) {
 	if denial, is := errors.AsType[*gate.Denial](err); is {
 		return denied, c.Function + ": " + denial.Error(), nil
 	}
-	if err != nil {
-		return denied, "", fmt.Errorf("%s: %w", c.Function, err)
+	if err != nil { // arguments that the tool does not take: it would not have run
+		return denied, c.Function + ": " + err.Error(), nil
 	}
 	source := agent.SourceOf(material, agent.Tool{Name: name, Risk: spec.Level()}, recorded, r.Labels)
 	s.keep(r.Text, r.Labels, source)

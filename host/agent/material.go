@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,20 +77,32 @@ func (a *Agent) remember(t *turn) {
 // read from a place which the owner named says so.
 func SourceOf(m *provenance.Material, tool Tool, args json.RawMessage, labels []string) *provenance.Source {
 	s := &provenance.Source{Kind: provenance.Tool, Name: tool.Name, Labels: slices.Clone(labels)}
-	if tool.Risk == capability.Read && pointed(m, args) {
+	if tool.Risk != capability.Read {
+		return s
+	}
+	place, document := pointed(m, args)
+	if place {
 		s.Labels = append(s.Labels, policy.Pointed)
+	}
+	if document {
+		s.Labels = append(s.Labels, policy.Document)
 	}
 	return s
 }
 
+// documentName is a file's name with its extension, a path, or a page's address.
+// A mail address is nobody's document.
+var documentName = regexp.MustCompile(`^[^@]*[\p{L}\p{N}]\.\p{L}[\p{L}\p{N}]{0,9}$|^[^@\s]+/[^@\s]*$`)
+
 // pointed reports whether the owner named the place that a call reads from: its
 // arguments hold at least one string, and every one stands in the owner's words.
-func pointed(m *provenance.Material, args json.RawMessage) bool {
+// It is a document if each of them is a document's name.
+func pointed(m *provenance.Material, args json.RawMessage) (place, document bool) {
 	var v any
 	if json.Unmarshal(args, &v) != nil {
-		return false
+		return false, false
 	}
-	named, all := 0, true
+	named, all, documents := 0, true, true
 	var walk func(any)
 	walk = func(v any) {
 		switch v := v.(type) {
@@ -99,6 +112,7 @@ func pointed(m *provenance.Material, args json.RawMessage) bool {
 			}
 			named++
 			all = all && m.Trace(v).OwnerNamed()
+			documents = documents && documentName.MatchString(v)
 		case []any:
 			for _, x := range v {
 				walk(x)
@@ -110,5 +124,6 @@ func pointed(m *provenance.Material, args json.RawMessage) bool {
 		}
 	}
 	walk(v)
-	return named > 0 && all
+	place = named > 0 && all
+	return place, place && documents
 }

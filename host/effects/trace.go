@@ -122,7 +122,7 @@ func (t *tracer) add(name string, role capability.Role, text string) {
 func (t *tracer) trace(name, role, text string) policy.Argument {
 	found := t.material.Trace(text)
 	a := policy.Argument{
-		Name: name, Role: role, Text: quoted(text), Labels: slices.DeleteFunc(found.Labels(), isPointed), Match: string(found.Match), Confidence: found.Confidence,
+		Name: name, Role: role, Text: quoted(text), Labels: slices.DeleteFunc(found.Labels(), ofPlaces), Match: string(found.Match), Confidence: found.Confidence,
 		// A number of one or two digits stands in many texts.
 		OwnerNamed: found.OwnerNamed() && !(found.Short && isNumber(text)),
 		Address:    role == roleLink || isAddress(text), Secret: holdsSecret(text),
@@ -146,7 +146,8 @@ func (t *tracer) trace(name, role, text string) policy.Argument {
 
 const untrustedLabel = "untrusted"
 
-func isPointed(label string) bool { return label == policy.Pointed }
+// ofPlaces tells the labels that say how a text was come by, not what is in it.
+func ofPlaces(label string) bool { return label == policy.Pointed || label == policy.Document }
 
 // quoted makes text of strangers fit to stand in a sentence of the host's: one
 // line, cut, without what hides or reorders.

@@ -50,6 +50,10 @@ type ArgumentSource struct {
 // named: the file, the page, the channel stands in the owner's own words.
 const Pointed = "pointed"
 
+// Document is the label of a text that is one document which the owner named by
+// its file name or its address, and not all that a search or a channel gave.
+const Document = "document"
+
 // arguments is the JSON form of arguments.
 func arguments(list []Argument) []any {
 	out := make([]any, len(list))
@@ -58,21 +62,16 @@ func arguments(list []Argument) []any {
 		for j, s := range a.Sources {
 			m := map[string]any{"kind": s.Kind, "whole": s.Whole}
 			optional(m, "name", s.Name)
-			if len(s.Labels) > 0 {
-				m["labels"] = s.Labels
-			}
+			m["labels"] = append([]string{}, s.Labels...)
 			sources[j] = m
 		}
 		m := map[string]any{
 			"name": a.Name, "role": a.Role, "match": a.Match, "confidence": a.Confidence,
 			"owner_named": a.OwnerNamed, "owner_percent": a.OwnerPercent, "address": a.Address, "secret": a.Secret, "legible": a.Legible,
 		}
-		if len(sources) > 0 {
-			m["sources"] = sources
-		}
-		if len(a.Labels) > 0 {
-			m["labels"] = a.Labels
-		}
+		// Lists are there when they are empty too: in Rego a rule that says that
+		// something is not in a list has nothing to say where there is none.
+		m["sources"], m["labels"] = sources, append([]string{}, a.Labels...)
 		optional(m, "text", a.Text)
 		optional(m, "illegible", a.Illegible)
 		optional(m, "sentence", a.Sentence)

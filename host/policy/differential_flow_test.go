@@ -20,6 +20,7 @@ func plainFlow(r *Request) []string {
 		speaks := slices.Contains([]string{"social.post", "social.message", "message.send"}, r.Action.Name)
 		rules = slices.Concat(rules,
 			when(plainStranger(r, a), "base.flow.strangers_destination"),
+			when(plainNobodys(r, a), "base.flow.nobodys_address"),
 			when(carries && untrusted, "base.flow.private_and_strangers"),
 			when(carries && !untrusted, "base.flow.private_text"),
 			when(goesOut && a.Secret && !a.OwnerNamed, "base.flow.secret"),
@@ -28,6 +29,11 @@ func plainFlow(r *Request) []string {
 		)
 	}
 	return rules
+}
+
+func plainNobodys(r *Request, a Argument) bool {
+	return (isDestination(a) || a.Role == "link") && a.Address && r.Action.Risk != "read" && r.Subject.Type == "agent" &&
+		!slices.Contains(a.Labels, "untrusted") && !a.OwnerNamed && !plainWhole(a, func(ArgumentSource) bool { return true })
 }
 
 func isDestination(a Argument) bool { return a.Role == "destination" }
@@ -66,7 +72,7 @@ func plainStranger(r *Request, a Argument) bool {
 	if isDestination(a) && !a.Address && byName && plainWhole(a, func(ArgumentSource) bool { return true }) {
 		return false
 	}
-	pointed := plainWhole(a, func(s ArgumentSource) bool { return slices.Contains(s.Labels, "pointed") })
+	pointed := plainWhole(a, func(s ArgumentSource) bool { return slices.Contains(s.Labels, Document) })
 	other := plainAny(r.Context.Arguments, func(o Argument) bool { return isDestination(o) && o.Name != a.Name && o.OwnerNamed })
 	return !(isDestination(a) && !plainMoney(r) && pointed && other)
 }
@@ -106,7 +112,7 @@ func argumentsOf(g *rand.Rand) []Argument {
 		for range g.IntN(3) {
 			a.Sources = append(a.Sources, ArgumentSource{
 				Kind: pick(g, "owner", "tool", "memory"), Name: pick(g, "", "web/fetch"), Whole: g.IntN(3) > 0,
-				Labels: pick(g, nil, []string{"untrusted"}, []string{"private"}, []string{"untrusted", Pointed}, []string{"private", Pointed}),
+				Labels: pick(g, nil, []string{"untrusted"}, []string{"private"}, []string{"untrusted", Pointed}, []string{"untrusted", Pointed, Document}, []string{"private", Pointed}),
 			})
 		}
 		out = append(out, a)

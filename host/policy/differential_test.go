@@ -178,7 +178,7 @@ var baseRules = []string{
 	"base.network.unresolved", "base.network.metadata_service", "base.network.special_address",
 	"base.host_powers.target", "base.host_powers.ceiling", "base.host_powers.implicit",
 	"base.risk.irreversible",
-	"base.flow.strangers_destination", "base.flow.private_and_strangers", "base.flow.private_text",
+	"base.flow.strangers_destination", "base.flow.nobodys_address", "base.flow.private_and_strangers", "base.flow.private_text",
 	"base.flow.secret", "base.flow.hidden_private_text", "base.flow.illegible",
 }
 

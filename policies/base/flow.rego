@@ -74,10 +74,7 @@ all_destinations_stand_somewhere if {
 
 stands_somewhere_or_no_destination(a) if a.role != "destination"
 
-stands_somewhere_or_no_destination(a) if {
-	some s in a.sources
-	s.whole
-}
+stands_somewhere_or_no_destination(a) if stands_somewhere(a)
 
 # Destinations and links.
 
@@ -89,6 +86,23 @@ may_be_a_strangers_choice(a) if {
 	not stands_in_trusted_text(a)
 	not is_a_name_the_service_knows(a)
 	not stands_where_the_owner_pointed(a)
+}
+
+# An address that stands nowhere is the model's own: made up, or put together from
+# what it was told.
+is_nobodys_address(a) if {
+	a.role in {"destination", "link"}
+	a.address
+	input.action.risk != "read"
+	input.subject.type == "agent"
+	not "untrusted" in object.get(a, "labels", [])
+	not a.owner_named
+	not stands_somewhere(a)
+}
+
+stands_somewhere(a) if {
+	some s in a.sources
+	s.whole
 }
 
 # Text that nobody but the owner and the service itself wrote: a schedule, the
@@ -113,14 +127,14 @@ is_a_name_the_service_knows(a) if {
 
 goes_by_names if input.action.name in {"social.message", "access.change", "calendar.write", "drive.write", "mail.change"}
 
-# "Invite Ann, her address is on her page": the owner named the page and one of
-# those whom it is about.
+# "Invite Ann, her address is on her page": the owner named the page, or the file,
+# and one of those whom it is about.
 stands_where_the_owner_pointed(a) if {
 	a.role == "destination"
 	not moves_money
 	some s in a.sources
 	s.whole
-	"pointed" in object.get(s, "labels", [])
+	"document" in object.get(s, "labels", [])
 	some other in input.context.arguments
 	other.role == "destination"
 	other.name != a.name
@@ -178,6 +192,15 @@ questions contains {
 }
 
 questions contains {
+	"rule": "base.flow.nobodys_address",
+	"message": sprintf("%s %q stands nowhere in what this conversation has read", [noun(a), a.text]),
+	"change": "name it yourself in a message, or answer this: ambit approvals list",
+} if {
+	some a in input.context.arguments
+	is_nobodys_address(a)
+}
+
+questions contains {
 	"rule": "base.flow.private_and_strangers",
 	"message": sprintf("%q would leave; this conversation has read private text, and text of strangers: %s%s", [
 		a.text, from(a), says(a),
@@ -196,7 +219,7 @@ questions contains {
 } if {
 	some a in input.context.arguments
 	may_carry_private_text_away(a)
-	not "untrusted" in a.labels
+	not "untrusted" in object.get(a, "labels", [])
 }
 
 questions contains {

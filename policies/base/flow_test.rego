@@ -6,12 +6,12 @@ import data.ambit.base.risk
 # An argument of which nothing is known but that it was read nowhere.
 plain := {
 	"name": "to", "role": "destination", "text": "x", "match": "none", "confidence": 0, "owner_named": false,
-	"owner_percent": 0, "address": false, "secret": false, "legible": true,
+	"owner_percent": 0, "address": false, "secret": false, "legible": true, "labels": [], "sources": [],
 }
 
 page := {"kind": "tool", "name": "web/fetch", "labels": ["untrusted"], "whole": true}
 
-pointed_page := {"kind": "tool", "name": "web/fetch", "labels": ["untrusted", "pointed"], "whole": true}
+pointed_page := {"kind": "tool", "name": "web/fetch", "labels": ["untrusted", "pointed", "document"], "whole": true}
 
 contacts := {"kind": "tool", "name": "contacts/find", "labels": ["private"], "whole": true}
 
@@ -115,6 +115,21 @@ test_where_the_owner_pointed_one_name_is_enough if {
 	asked(mail, [to(found)]) == {"base.flow.strangers_destination"}
 	asked(pay, [to({"owner_named": true}), to(found)]) == {"base.flow.strangers_destination"}
 	asked(mail, [to({"owner_named": true, "name": "address"}), to(found)]) == {"base.flow.strangers_destination"}
+}
+
+test_what_a_search_gave_is_no_document if {
+	searched := object.union(pointed_page, {"labels": ["untrusted", "pointed"]})
+	found := object.union(strange, {"sources": [searched], "address": true, "name": "address"})
+	asked(mail, [to({"owner_named": true}), to(found)]) == {"base.flow.strangers_destination"}
+}
+
+test_an_address_that_stands_nowhere_is_asked if {
+	asked(mail, [to({"address": true})]) == {"base.flow.nobodys_address"}
+	asked(mail, [to({"address": true, "sources": [contacts]})]) == set()
+	asked(mail, [to({"address": true, "owner_named": true})]) == set()
+	asked(mail, [to({})]) == set()
+	asked(fetch, [to({"address": true})]) == set()
+	asked(mail, [to(object.union(strange, {"address": true}))]) == {"base.flow.strangers_destination"}
 }
 
 test_a_name_that_was_looked_up_counts_as_named if {

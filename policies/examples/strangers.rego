@@ -60,7 +60,7 @@ is_nobodys(a) if {
 	not a.owner_named
 	not a.owner_percent >= 60
 	not stands_in_trusted_text(a)
-	not stands_where_the_owner_pointed(a)
+	not stands_in_a_document_the_owner_named(a)
 }
 
 stands_in_trusted_text(a) if {
@@ -70,10 +70,10 @@ stands_in_trusted_text(a) if {
 	not "untrusted" in object.get(s, "labels", [])
 }
 
-stands_where_the_owner_pointed(a) if {
+stands_in_a_document_the_owner_named(a) if {
 	some s in a.sources
 	s.whole
-	"pointed" in object.get(s, "labels", [])
+	"document" in object.get(s, "labels", [])
 }
 
 # "The article that Ann posted in our channel": the owner named the channel, and

@@ -61,6 +61,7 @@ test_one_word_of_the_owners_is_enough if {
 	not asks("write", [argument, object.union(argument, {"owner_named": true})])
 	not asks("write", [object.union(argument, {"owner_percent": 70})])
 	not asks("write", [found_in(["private"])])
-	not asks("write", [found_in(["untrusted", "pointed"])])
+	not asks("write", [found_in(["untrusted", "pointed", "document"])])
+	asks("write", [found_in(["untrusted", "pointed"])])
 	not asks("write", [])
 }
