@@ -70,9 +70,7 @@ func variants(value string) (all []variant, cut bool) {
 			push(inner, []string{how}, text)
 		}
 		if text := selectors(n.text); text != "" {
-			in := inner
-			in.from, in.to, in.whole = 0, 0, false
-			push(in, []string{"variation selectors"}, text)
+			push(node{inner.aside(), inner.depth, true}, []string{"variation selectors"}, text)
 		}
 		found, more := parts(s, maxVariants)
 		cut = cut || more
@@ -83,7 +81,7 @@ func variants(value string) (all []variant, cut bool) {
 			case len(n.how) == 0:
 				in.from, in.to, in.whole = len(tight(s[:p.from])), len(tight(s[:p.to])), false
 			default: // a part of a part: shown, but accounts for nothing
-				in.from, in.to, in.whole = 0, 0, false
+				in.variant = in.aside()
 			}
 			push(in, []string{p.how}, p.text)
 		}
@@ -95,4 +93,10 @@ func variants(value string) (all []variant, cut bool) {
 		}
 	}
 	return all, cut
+}
+
+// aside is a reading that is shown where it is found, and accounts for nothing.
+func (v variant) aside() variant {
+	v.from, v.to, v.whole = 0, 0, false
+	return v
 }
