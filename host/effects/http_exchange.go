@@ -163,6 +163,9 @@ func (x *exchange) perform(ctx context.Context, f *gate.Flight, addrs []netip.Ad
 		defer stop()
 		return x.send(ctx, s, f, addrs, values)
 	})
+	if err != nil && !s.sent.Load() {
+		f.Untouched()
+	}
 	if err != nil || !s.handed {
 		s.finish(err)
 		return false, err

@@ -10,6 +10,7 @@ import (
 	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/budget"
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -207,6 +208,7 @@ func (g *Gate) settle(f *Flight, status string) {
 	switch {
 	case status == neverBegun, free, f.begun.IsZero():
 		s = Released
+	case status == "failed" && f.effect.Risk == capability.Read: // nothing to find out: it was used
 	case status == "unknown", status == "failed":
 		s = Unsure
 	}

@@ -84,6 +84,25 @@ func TestUntouched(t *testing.T) {
 	}
 }
 
+// TestFailedRead: a read that failed was used, and leaves the owner nothing to
+// find out.
+func TestFailedRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.decision = underBudget(policy.Allow, map[string]any{"limit": 10, "unit": "count", "window": "day", "by": "plugin"})
+	g := w.open(t)
+	grantAll(t, g, w)
+	_ = g.Do(t.Context(), effect("kv.read", func(context.Context, *Flight) error { return protocol.Errorf(protocol.Unavailable, "no") }))
+	for _, s := range w.settled {
+		if s != Spent {
+			t.Errorf("settled as %s", s)
+		}
+	}
+	if len(w.settled) != 1 {
+		t.Errorf("settled %v", w.settled)
+	}
+}
+
 // TestNeverBegun: what was reserved for an effect that did not begin is free
 // again.
 func TestNeverBegun(t *testing.T) {
