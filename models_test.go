@@ -37,5 +37,9 @@ func modelServers() http.Handler {
 		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Greetings from \"}}\n\n",
 		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Messages.\"}}\n\n",
 		"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":3}}\n\ndata: {\"type\":\"message_stop\"}\n\n")
+	serve("/api/chat", "", "", "application/x-ndjson",
+		`{"model":"test","message":{"role":"assistant","content":"Greetings from "},"done":false}`+"\n",
+		`{"model":"test","message":{"role":"assistant","content":"Ollama."},"done":false}`+"\n",
+		`{"model":"test","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":3}`+"\n")
 	return mux
 }

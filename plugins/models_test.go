@@ -44,6 +44,12 @@ func dialects() map[string]dialect {
 				`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" there."}}`, `{"type":"content_block_stop","index":0}`,
 				`{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":3}}`, `{"type":"message_stop"}`),
 		},
+		"ollama": {
+			path: "/api/chat", kind: "application/x-ndjson", // and no key
+			whole: `{"model":"test","message":{"role":"assistant","content":"Hello there."},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":3}`,
+			pieces: `{"model":"test","message":{"role":"assistant","content":"Hello"},"done":false}` + "\n" + `{"model":"test","message":{"role":"assistant","content":" there."},"done":false}` + "\n" +
+				`{"model":"test","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":3}` + "\n",
+		},
 	}
 }
 

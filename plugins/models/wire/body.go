@@ -16,13 +16,14 @@ const (
 	maxEvent = 4 << 20  // bytes of one event's data, and of one line
 )
 
-// Body reads the body of an answer: whole, or as server-sent events, or line
-// by line.
+// Body reads the body of an answer: whole, or as server-sent events, or as one
+// JSON value after the other.
 type Body struct {
 	limited *io.LimitedReader
 	r       *bufio.Reader
 	skip    bool // a line feed that belongs to the carriage return before it
 	begun   bool
+	values  *json.Decoder // once there was a Value
 }
 
 // NewBody reads from r.
@@ -84,21 +85,21 @@ func (b *Body) Event(v any) error {
 // ErrDone is the error of [Body.Event] when the server said that it is done.
 var ErrDone = errors.New("the server is done")
 
-// Line reads the next line that is not empty into v. The end is [io.EOF].
-func (b *Body) Line(v any) error {
-	for {
-		line, err := b.line()
-		if err != nil && !(errors.Is(err, io.EOF) && len(line) > 0) {
-			return b.failed(err)
-		}
-		text := bytes.TrimSpace(line)
-		if err != nil && !json.Valid(text) {
-			return b.failed(err) // broken off within it
-		}
-		if len(text) > 0 {
-			return decode(text, v)
-		}
+// Value reads the next JSON value into v: of an answer in one piece the only
+// one, of newline-delimited JSON one a line. The end is [io.EOF], also that of
+// a body that ends within a value.
+func (b *Body) Value(v any) error {
+	if b.values == nil {
+		b.values = json.NewDecoder(b.r)
 	}
+	err := b.values.Decode(v)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = io.EOF
+	}
+	return b.failed(err)
 }
 
 // failed keeps the code of an effect that failed; what has none is not about
