@@ -83,6 +83,9 @@ func (b backend) ReplayPolicy(ctx context.Context, req control.PolicyReplayReque
 		if err != nil {
 			return protocol.Errorf(protocol.Unavailable, "entry %d by revision %s: %v", e.Index, out.To, err)
 		}
+		if before.Revision != out.From {
+			return protocol.Errorf(protocol.Unavailable, "policy %s came in force meanwhile; run it again", before.Revision)
+		}
 		out.Count(e, before, after, maxChanges)
 		return ctx.Err()
 	})

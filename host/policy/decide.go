@@ -27,7 +27,11 @@ var (
 // Decide decides a request. Every error comes with a decision that denies and
 // says why.
 func (e *Engine) Decide(ctx context.Context, r *Request) (Decision, error) {
-	s := e.set.Load()
+	return e.decideBy(ctx, e.set.Load(), r)
+}
+
+// decideBy decides by one set, whatever is put in force meanwhile.
+func (e *Engine) decideBy(ctx context.Context, s *set, r *Request) (Decision, error) {
 	if e.shut.Load() {
 		return failed(s, "policy.closed", errClosed), errClosed
 	}

@@ -51,11 +51,11 @@ const maxSeen = 200
 // Explain decides a request and says which rules spoke, which did not and why.
 // It is slower than [Engine.Decide] by far: every rule is followed.
 func (e *Engine) Explain(ctx context.Context, r *Request) (*Explanation, error) {
-	d, err := e.Decide(ctx, r)
+	s := e.set.Load()
+	d, err := e.decideBy(ctx, s, r)
 	if err != nil {
 		return nil, err
 	}
-	s := e.set.Load()
 	in, err := input(r)
 	if err != nil {
 		return nil, err

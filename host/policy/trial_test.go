@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -122,6 +123,27 @@ func TestRegoTestsAreReported(t *testing.T) {
 	}
 	if r.Tests[0].Name != "the clock is hidden" || !r.Tests[0].OK || r.Tests[1].OK || r.Tests[1].Line != 7 {
 		t.Errorf("%+v", r.Tests)
+	}
+}
+
+// bomb is a small file that would be a large value.
+func bomb() string {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n")
+	for i := 1; i < 12; i++ {
+		fmt.Fprintf(&b, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1)
+	}
+	return b.String()
+}
+
+func TestFilesThatGrowAreRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := Open(t.Context(), Config{Layers: []Layer{owner(t, map[string]string{"a.yaml": bomb()})}}); err == nil {
+		t.Error("a list that grows was taken")
+	}
+	r, err := Test(t.Context(), owner(t, map[string]string{"a_cases.yaml": "common:\n  " + strings.ReplaceAll(bomb(), "\n", "\n  ")}))
+	if err != nil || r.OK() {
+		t.Errorf("cases that grow were taken: %+v, %v", r, err)
 	}
 }
 
