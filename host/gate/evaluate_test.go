@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,5 +88,21 @@ func TestEvaluateIsNoLooserThanDo(t *testing.T) {
 				t.Error("what the evaluation let pass, the gate refuses")
 			}
 		})
+	}
+}
+
+// What policy's check takes for an obligation that the gate can meet, it can.
+func TestObligationTypes(t *testing.T) {
+	t.Parallel()
+	for _, kind := range append(policy.ObligationTypes(), "redact") {
+		w := newWorld()
+		g := w.open(t)
+		f := &Flight{gate: g, effect: &Effect{Plugin: "card", Capability: "card.charge"}}
+		_, err := f.duties(policy.Decision{Verdict: policy.Allow, Obligations: []policy.Obligation{{Type: kind, Params: map[string]any{
+			"limit": json.Number("1"), "unit": "count", "window": "day", "by": "agent",
+		}}}})
+		if unknown := err != nil && strings.Contains(err.Error(), "can't do"); unknown != (kind == "redact") {
+			t.Errorf("%s: %v", kind, err)
+		}
 	}
 }

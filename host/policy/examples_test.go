@@ -2,6 +2,7 @@ package policy
 
 import (
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 
@@ -48,7 +49,14 @@ func exampleNames(t *testing.T) (names []string) {
 // Check must find nothing, its tests must hold and leave no rule out.
 func TestExamplesHold(t *testing.T) {
 	t.Parallel()
+	doc, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range exampleNames(t) {
+		if !strings.Contains(string(doc), "\n| `"+name+".rego` |") {
+			t.Errorf("docs/policy.md does not list %s.rego", name)
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := owner(t, example(t, name))

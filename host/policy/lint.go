@@ -61,6 +61,7 @@ func (l *linter) module(m *ast.Module) {
 	l.helpers(m)
 	l.words(m)
 	for _, r := range m.Rules {
+		l.obligation(r)
 		for ; r != nil; r = r.Else {
 			l.rule(r)
 		}
@@ -115,6 +116,24 @@ func (l *linter) rule(r *ast.Rule) {
 		return
 	}
 	b.attributes(r)
+}
+
+// obligation finds a type that the gate does not know: what the rule is about
+// would be refused altogether.
+func (l *linter) obligation(r *ast.Rule) {
+	if r.Head.Name != "obligations" || r.Head.Key == nil {
+		return
+	}
+	t := r.Head.Key
+	if o, ok := t.Value.(ast.Object); ok {
+		if t = o.Get(ast.StringTerm("type")); t == nil {
+			l.add(r.Loc(), "an obligation without a type", "write: obligations contains {\"type\": …, \"params\": {…}} if { … }")
+			return
+		}
+	}
+	if s, ok := t.Value.(ast.String); ok && !slices.Contains(ObligationTypes(), string(s)) {
+		l.add(r.Loc(), fmt.Sprintf("the gate knows no obligation %q and refuses what it is laid on", string(s)), meant(string(s), ObligationTypes()))
+	}
 }
 
 // words looks at every comparison of the module, wherever it stands, for a

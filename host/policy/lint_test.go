@@ -93,7 +93,7 @@ deny contains "others may hold inside" if {
 	every a in input.resource.properties.addresses { a != "127.0.0.1" }
 }
 
-obligations contains {"type": "label", "params": {"label": "x"}} if input.action.name == "web.fetch"
+obligations contains {"type": "budget", "params": {"limit": 1, "unit": "count", "window": "day", "by": "agent"}} if input.action.name == "web.fetch"
 `}))
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)

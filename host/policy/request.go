@@ -100,6 +100,9 @@ type Reason struct {
 // Obligation must be met for an allow or an approved ask to hold. One that the
 // gate does not know makes it refuse.
 type Obligation struct {
-	Type   string         `json:"type"` // "approve", "redact", "label", "dry_run"
+	Type   string         `json:"type"` // one of [ObligationTypes]
 	Params map[string]any `json:"params,omitempty"`
 }
+
+// ObligationTypes are those that the gate can meet.
+func ObligationTypes() []string { return []string{"approve", "budget"} }

@@ -19,9 +19,3 @@ deny contains {
 	input.context.plugin.isolation != "confined"
 	not input.action.name in harmless
 }
-
-# Unsigned plugins leave a mark on what they bring in.
-obligations contains {"type": "label", "params": {"label": "untrusted"}} if {
-	not input.context.plugin.signed
-	input.action.name == "http.request"
-}

@@ -19,7 +19,3 @@ test_others_do_not if {
 test_but_may_read_the_clock if {
 	count(confined_only.deny) == 0 with input as by("process", "clock.read")
 }
-
-test_unsigned_plugins_leave_a_mark if {
-	count(confined_only.obligations) == 1 with input as by("confined", "http.request")
-}
