@@ -152,6 +152,9 @@ func atMost(c *capability.Capability, text string, s *capability.Scope) error {
 		if c.ScopeKey("currencies") != nil {
 			s.Allow["currencies"] = []string{strings.ToUpper(string(l.Unit))}
 		}
+		if c.Name == "owner.approve" { // a ceiling for money is none for what moves no money
+			s.Allow["currencies"] = append(s.Allow["currencies"], "XXX")
+		}
 	case l.Unit == budget.Tokens && c.ScopeKey("max_tokens") != nil:
 		s.Max["max_tokens"] = l.Amount
 	default:

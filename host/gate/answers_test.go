@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -204,6 +205,34 @@ func TestWhoMayAnswer(t *testing.T) {
 			t.Errorf("%s: it does not wait any more: %v", name, err)
 		}
 		<-done
+	}
+}
+
+// TestLateAnswer: a yes that comes after the end does nothing, though nobody
+// has noticed the end yet.
+func TestLateAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.decision = asking("why")
+	g := w.open(t)
+	grantAll(t, g, w)
+	done := charge(g, inSession(effect("card.charge", func(context.Context, *Flight) error { t.Error("it began"); return nil }), "s"))
+	a := <-w.notified
+	late := a
+	late.Expires = a.Created
+	g.mu.Lock()
+	g.approvals[a.ID] = &pending{approval: late, grant: g.approvals[a.ID].grant, answer: g.approvals[a.ID].answer}
+	g.mu.Unlock()
+	out, err := g.Respond(t.Context(), a.ID, Answer{Digest: a.Digest, Approve: true, Lasting: ForSession})
+	if err != nil || out.State != Expired {
+		t.Errorf("%+v, %v", out, err)
+	}
+	wantCode(t, <-done, protocol.Declined)
+	if len(g.allowances) != 0 || w.approvals[a.ID].State != Expired {
+		t.Errorf("it lasts: %v, stored as %s", g.allowances, w.approvals[a.ID].State)
+	}
+	if kinds := w.kinds(t); slices.Contains(kinds, audit.Approve) {
+		t.Errorf("the log holds an approval: %v", kinds)
 	}
 }
 
