@@ -37,6 +37,12 @@ func modelServers() http.Handler {
 		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Greetings from \"}}\n\n",
 		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Messages.\"}}\n\n",
 		"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":3}}\n\ndata: {\"type\":\"message_stop\"}\n\n")
+	serve("/google/v1beta/models/{model}", "X-Goog-Api-Key", "", "text/event-stream",
+		"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Greetings from \"}]}}],\"modelVersion\":\"test\"}\r\n\r\n",
+		"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Gemini.\"}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":9,\"candidatesTokenCount\":3}}\r\n\r\n")
+	serve("/openai/v1/chat/completions", "Authorization", "Bearer ", "text/event-stream",
+		"data: {\"model\":\"test\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Greetings from \"}}]}\n\n",
+		"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Chat Completions.\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
 	serve("/api/chat", "", "", "application/x-ndjson",
 		`{"model":"test","message":{"role":"assistant","content":"Greetings from "},"done":false}`+"\n",
 		`{"model":"test","message":{"role":"assistant","content":"Ollama."},"done":false}`+"\n",

@@ -79,7 +79,7 @@ func (m models) noModel(agent string) error {
 		return protocol.Errorf(protocol.Failed, "agent %s can't choose between the models %s: say which in %s, e.g.\nagents:\n  %s:\n    model: %s",
 			agent, strings.Join(found, ", "), m.path("ambit.yaml"), agent, found[0])
 	}
-	return protocol.Errorf(protocol.Failed, "no language model is installed: run `ambit plugin install anthropic`, `ollama` or `openai` (which also speaks to llama.cpp, vLLM and others), or `ambit plugin install rehearsal` to try Ambit without one")
+	return protocol.Errorf(protocol.Failed, "no language model is installed: run `ambit plugin install anthropic`, `gemini`, `ollama` or `openai` (which also speaks to llama.cpp, vLLM and others), or `ambit plugin install rehearsal` to try Ambit without one")
 }
 
 // tools are what the enabled plugins offer and hold a grant for.

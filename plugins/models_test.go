@@ -44,6 +44,12 @@ func dialects() map[string]dialect {
 				`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" there."}}`, `{"type":"content_block_stop","index":0}`,
 				`{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":3}}`, `{"type":"message_stop"}`),
 		},
+		"gemini": {
+			path: ":generateContent", stream: ":streamGenerateContent?alt=sse", header: "X-Goog-Api-Key", kind: "text/event-stream",
+			whole: `{"candidates":[{"content":{"parts":[{"text":"Hello there."}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":3,"totalTokenCount":12},"modelVersion":"test"}`,
+			pieces: sse(`{"candidates":[{"content":{"parts":[{"text":"Hello"}],"role":"model"},"index":0}],"modelVersion":"test"}`,
+				`{"candidates":[{"content":{"parts":[{"text":" there."}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":3,"totalTokenCount":12}}`),
+		},
 		"ollama": {
 			path: "/api/chat", kind: "application/x-ndjson", // and no key
 			whole: `{"model":"test","message":{"role":"assistant","content":"Hello there."},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":3}`,

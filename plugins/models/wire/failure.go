@@ -88,20 +88,24 @@ func (p problem) transient() bool {
 	return p.is("rate_limit", "overloaded", "api_error", "timeout", "server_error", "internal", "unavailable", "resource_exhausted", "deadline_exceeded", "try again")
 }
 
-// text is the message on one line, cut.
 func (p problem) text() string {
 	said := p.Message
 	if said == "" {
 		said = p.Type
 	}
-	s := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(said, "\uFFFD"), func(r rune) bool {
+	if s := OneLine(said); s != "" {
+		return s
+	}
+	return "it gave no reason"
+}
+
+// OneLine makes text of a server fit for an error: on one line, cut.
+func OneLine(text string) string {
+	s := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "\uFFFD"), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
 	}), " ")
 	if r := []rune(s); len(r) > 400 {
 		s = string(r[:400]) + " …"
-	}
-	if s == "" {
-		return "it gave no reason"
 	}
 	return s
 }
