@@ -14,7 +14,8 @@ const (
 	MaxMaterial = 8 << 20
 	// MaxValue is the longest value that is traced.
 	MaxValue = 256 << 10
-	// MaxWork is how many bytes one Trace compares.
+	// MaxWork is how many bytes one Trace compares; of a URL and of a list each
+	// part has as much.
 	MaxWork = 64 << 20
 	// MaxSentence is the most characters of Found.Sentence.
 	MaxSentence = 240

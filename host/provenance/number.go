@@ -71,10 +71,12 @@ func numeralNeedles(canonical string) []string {
 // widen is the whole number that the part of the text belongs to.
 func widen(text string, from, to int) (int, int) {
 	numeric := func(c byte) bool { return '0' <= c && c <= '9' || c == '.' || c == ',' || c == '\'' }
-	for from > 0 && numeric(text[from-1]) {
+	// No numeral is longer than this.
+	low, high := max(0, from-64), min(len(text), to+64)
+	for from > low && numeric(text[from-1]) {
 		from--
 	}
-	for to < len(text) && numeric(text[to]) {
+	for to < high && numeric(text[to]) {
 		to++
 	}
 	for to > from && !('0' <= text[to-1] && text[to-1] <= '9') && text[to-1] < 0x80 {

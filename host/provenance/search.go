@@ -14,6 +14,10 @@ const (
 	sureValue  = 12 // from here on a whole copy is no coincidence
 )
 
+// comparing is how many times as much work it is to compare a place in detail as
+// to look for it.
+const comparing = 32
+
 // whole is a place where all of a value stands.
 type whole struct {
 	source   int
@@ -61,24 +65,36 @@ func (m *Material) search(value string, host bool) *search {
 	return s
 }
 
-// all searches everything that was read.
+// all searches everything that was read, the owner's words first: no flood of
+// other texts uses up the work that they take.
 func (s *search) all() {
 	scanner := newScanner(s.variants)
-	for _, in := range s.m.texts {
-		for _, l := range in.layers {
-			if s.work > MaxWork {
-				s.cut = "there is more to compare than the bound allows"
-				return
+	for _, owners := range []bool{true, false} {
+		for _, in := range s.m.texts {
+			if (s.m.sources[in.source].Kind == Owner) != owners {
+				continue
 			}
-			s.look(scanner, in.source, l)
+			for _, l := range in.layers {
+				if s.spend(0); s.cut != "" {
+					return
+				}
+				s.look(scanner, in.source, l)
+			}
 		}
+	}
+}
+
+// spend counts bytes that are compared, and ends the search at the bound.
+func (s *search) spend(bytes int) {
+	if s.work += bytes; s.work > MaxWork {
+		s.cut = "there is more to compare than the bound allows"
 	}
 }
 
 // look searches one layer.
 func (s *search) look(scanner *scanner, source int, l *layer) {
 	runs, work := scanner.scan(l)
-	s.work += work
+	s.spend(work)
 	searched := map[int]bool{}
 	for _, r := range runs {
 		v := s.variants[r.variant]
@@ -97,7 +113,7 @@ func (s *search) look(scanner *scanner, source int, l *layer) {
 	for i, v := range s.variants {
 		switch {
 		case len(v.tight) < gram && (i == 0 || weight(v.tight) >= 4):
-			s.work += len(l.tight) / 8
+			s.spend(len(l.tight) / 8)
 			s.wholly(source, l, i)
 		case weight(v.tight) < shortValue && len(v.text) >= sureValue:
 			s.literally(source, l, v)
@@ -133,6 +149,9 @@ func (s *search) wholly(source int, l *layer, i int) bool {
 	alone := len(v.tight) < gram || weight(v.tight) < shortValue
 	best := whole{level: decoded + 1}
 	for _, at := range occurrences(l, v.tight, limit) {
+		if s.spend(comparing * len(v.text)); s.cut != "" || best.layer != nil && best.level <= spaced && best.bounded {
+			break
+		}
 		from, to := l.span(at, at+len(v.tight))
 		w := whole{source: source, layer: l, from: from, to: to, bounded: bounded(l.text, from, to, s.host)}
 		if alone && (!w.bounded || strings.ContainsFunc(l.text[from:to], unicode.IsSpace) && !strings.ContainsFunc(v.text, unicode.IsSpace)) {
@@ -200,7 +219,7 @@ func samePath(place, core string) bool {
 
 // literally finds a reading of few letters byte for byte.
 func (s *search) literally(source int, l *layer, v variant) {
-	s.work += len(l.text)
+	s.spend(len(l.text))
 	if i := strings.Index(l.text, v.text); i >= 0 && v.whole {
 		w := whole{source: source, how: levelNames[same], layer: l, from: i, to: i + len(v.text), bounded: true, opaque: v.opaque}
 		if how := slices.Concat(v.how, l.how); len(how) > 0 {
@@ -213,7 +232,7 @@ func (s *search) literally(source int, l *layer, v variant) {
 // numerically finds another spelling of a number.
 func (s *search) numerically(source int, l *layer, n string) {
 	for _, needle := range numeralNeedles(n) {
-		s.work += len(l.tight) / 8
+		s.spend(len(l.tight) / 8)
 		for _, at := range occurrences(l, needle, 64) {
 			a, b := l.span(at, at+len(needle))
 			from, to := widen(l.text, a, b)
@@ -254,8 +273,17 @@ func (s *search) clears(w whole) bool {
 // adds reports whether a value is disguised by what it has itself, and not by
 // what the place has.
 func adds(value, place string) bool {
-	return !evenCase(value, place) || !evenSpace(value, place) || signs(value) > signs(place)+2 ||
-		strings.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf && !strings.ContainsRune(place, r) })
+	if !evenCase(value, place) || !evenSpace(value, place) || signs(value) > signs(place)+2 {
+		return true
+	}
+	if isASCII(value) {
+		return false
+	}
+	has := map[rune]bool{}
+	for _, r := range place {
+		has[r] = true
+	}
+	return strings.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf && !has[r] })
 }
 
 // prose reports whether the value is words rather than a name, a number or an

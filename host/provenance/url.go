@@ -13,8 +13,12 @@ var hostname = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,
 
 func isHost(value string) bool { return len(value) < 256 && hostname.MatchString(value) }
 
-// maxItems is how many parts of a URL or items of a list are traced one by one.
-const maxItems = 32
+// How many items of a list, and parts within a part of a URL, are traced one by
+// one.
+const (
+	maxItems  = 32
+	maxParted = 8
+)
 
 // usual are names of query fields and parts of paths that say nothing.
 var usual = map[string]bool{"q": true, "query": true, "id": true, "page": true, "lang": true, "format": true, "api": true, "s": true,
@@ -31,6 +35,12 @@ func (m *Material) list(value string, t Trace) Trace {
 	if len(items) > maxItems {
 		return t
 	}
+	owners := &Material{sources: m.sources} // most lists fail here, and soon
+	for _, in := range m.texts {
+		if m.sources[in.source].Kind == Owner {
+			owners.texts = append(owners.texts, in)
+		}
+	}
 	owner := Found{How: "case or spacing", Share: 1, named: true}
 	found := []Found{}
 	for _, item := range items {
@@ -43,10 +53,10 @@ func (m *Material) list(value string, t Trace) Trace {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
-		one := m.trace(item, isHost(item))
-		if one.Short || !one.OwnerNamed() {
+		if one := owners.trace(item, isHost(item)); one.Short || !one.OwnerNamed() {
 			return t
 		}
+		one := m.trace(item, isHost(item))
 		for _, f := range one.Found {
 			if f.Source.Kind == Owner && f.named && owner.Sentence == "" {
 				owner.Source, owner.Sentence = f.Source, f.Sentence
@@ -66,6 +76,9 @@ func (m *Material) list(value string, t Trace) Trace {
 // made of the address, so that nothing leaves in it.
 func (m *Material) nameOf(name, address string) bool {
 	in := tight(address)
+	if signs(name) > 2 || !evenSpace(name, name) {
+		return false
+	}
 	for _, w := range strings.Fields(name) {
 		if w := tight(w); !strings.Contains(in, w) {
 			return m.trace(strings.Trim(name, ` "'`), false).OwnerNamed()
@@ -107,7 +120,7 @@ func (m *Material) url(value string, t Trace) Trace {
 	}
 	add := func(name, text string, items ...string) {
 		items = slices.DeleteFunc(items, func(s string) bool { return usual[tight(s)] || tight(s) == "" && len(s) <= 2 })
-		if len(items) > maxItems {
+		if len(items) > maxParted {
 			items = []string{strings.Join(items, " ")}
 		}
 		if text != "" {
