@@ -274,6 +274,17 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// TestKeepIsCapped: what a model plugin keeps is stored with the session.
+func TestKeepIsCapped(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]int{model.MaxKeep: model.MaxKeep, model.MaxKeep + 1: 0} {
+		r, err := parseResponse("m", []byte(`{"stop":"end","keep":`+quote(strings.Repeat("x", size-2))+`}`))
+		if err != nil || len(r.Keep) != want {
+			t.Errorf("of %d bytes %d are kept, %v", size, len(r.Keep), err)
+		}
+	}
+}
+
 // TestFailedToolsAndBudgets: that a charge failed is the word of a plugin. It is
 // believed only of one that had asked for nothing that changes something.
 func TestFailedToolsAndBudgets(t *testing.T) {
