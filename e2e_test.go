@@ -48,6 +48,11 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("SPY_SECRET", "canary-5e1f") // must reach no plugin
 			outside(e)
+			e.Defer(func() { // a script that fails leaves its host
+				c := control.NewClient(filepath.Join(e.WorkDir, "home"))
+				defer c.Close()
+				_ = c.Shutdown(context.Background())
+			})
 			return foreign(e.WorkDir)
 		},
 	})
