@@ -115,6 +115,35 @@ func TestForTheSession(t *testing.T) {
 	}
 }
 
+// TestRevokeTakesTheConsent: a new grant does not bring back what was said with
+// the old one.
+func TestRevokeTakesTheConsent(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.decision = asking("base.risk.irreversible")
+	g := w.open(t)
+	grantAll(t, g, w)
+	done := charge(g, inSession(effect("card.charge", nil), "s"))
+	respond(t, w, g, Answer{Approve: true, Lasting: AsGrant})
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	again := effect("card.charge", nil)
+	if err := again.complete(); err != nil {
+		t.Fatal(err)
+	}
+	if !g.consented(&again) {
+		t.Fatal("the yes was not kept")
+	}
+	if _, err := g.Revoke(t.Context(), owner, "p", "card.charge"); err != nil {
+		t.Fatal(err)
+	}
+	grantAll(t, g, w)
+	if g.consented(&again) {
+		t.Error("the consent outlived its revocation")
+	}
+}
+
 // TestAsGrant: a yes can become a grant no wider than its request, and only
 // where a grant would keep the question from coming again.
 func TestAsGrant(t *testing.T) {
