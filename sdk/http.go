@@ -1,8 +1,10 @@
 package sdk
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -87,19 +89,8 @@ type httpAnswer struct {
 // HTTP sends one request (http.request). Any status is an answer, not an
 // error.
 func (h *Host) HTTP(ctx context.Context, r Request) (*Response, error) {
-	args := httpArgs{Method: r.Method, URL: r.URL, Header: r.Header, Secrets: r.Secrets, Follow: !r.NoFollow,
-		Stream: r.Stream, Upload: r.Upload != nil, Timeout: r.Timeout.Milliseconds()}
-	if args.Method == "" {
-		args.Method = "GET"
-	}
-	// As text a body can hold placeholders for secrets.
-	if utf8.Valid(r.Body) {
-		args.Body = string(r.Body)
-	} else {
-		args.Base64 = r.Body
-	}
 	var ans httpAnswer
-	if err := h.Effect(ctx, "http.request", args, &ans); err != nil {
+	if err := h.Effect(ctx, "http.request", r.args(), &ans); err != nil {
 		return nil, err
 	}
 	if r.Upload != nil {
@@ -112,20 +103,56 @@ func (h *Host) HTTP(ctx context.Context, r Request) (*Response, error) {
 			return nil, err
 		}
 	}
-	resp := &Response{Status: ans.Status, Header: ans.Header, URL: ans.URL}
 	if ans.Handle != 0 {
-		resp.Body = &stream{ctx: ctx, h: h, handle: ans.Handle}
-		return resp, nil
+		return &Response{Status: ans.Status, Header: ans.Header, URL: ans.URL, Body: &stream{ctx: ctx, h: h, handle: ans.Handle}}, nil
 	}
-	body := []byte(ans.Body)
-	if ans.Base64 != "" {
+	return ans.whole()
+}
+
+func (r Request) args() httpArgs {
+	args := httpArgs{Method: r.Method, URL: r.URL, Header: r.Header, Secrets: r.Secrets, Follow: !r.NoFollow,
+		Stream: r.Stream, Upload: r.Upload != nil, Timeout: r.Timeout.Milliseconds()}
+	if args.Method == "" {
+		args.Method = "GET"
+	}
+	// As text a body can hold placeholders for secrets.
+	if utf8.Valid(r.Body) {
+		args.Body = string(r.Body)
+	} else {
+		args.Base64 = r.Body
+	}
+	return args
+}
+
+// Args is the request as the arguments of http.request, for a host that makes
+// it later (channel.Wait). It can't stream.
+func (r Request) Args() (json.RawMessage, error) {
+	if r.Stream || r.Upload != nil {
+		return nil, protocol.Errorf(protocol.Invalid, "http.request: a request that the host makes later can't stream")
+	}
+	return json.Marshal(r.args())
+}
+
+// ReadAnswer reads what http.request gave back to a request made of
+// [Request.Args].
+func ReadAnswer(b json.RawMessage) (*Response, error) {
+	var ans httpAnswer
+	if err := json.Unmarshal(b, &ans); err != nil {
+		return nil, protocol.Errorf(protocol.Invalid, "http.request: the host's answer: %v", err)
+	}
+	return ans.whole()
+}
+
+// whole is an answer whose body arrived with it.
+func (a *httpAnswer) whole() (*Response, error) {
+	body := []byte(a.Body)
+	if a.Base64 != "" {
 		var err error
-		if body, err = base64.StdEncoding.DecodeString(ans.Base64); err != nil {
+		if body, err = base64.StdEncoding.DecodeString(a.Base64); err != nil {
 			return nil, protocol.Errorf(protocol.Failed, "http.request: the host's answer: %v", err)
 		}
 	}
-	resp.Body = io.NopCloser(strings.NewReader(string(body)))
-	return resp, nil
+	return &Response{Status: a.Status, Header: a.Header, URL: a.URL, Body: io.NopCloser(bytes.NewReader(body))}, nil
 }
 
 func (h *Host) upload(ctx context.Context, handle uint64, from io.Reader) error {

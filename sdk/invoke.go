@@ -20,6 +20,9 @@ func (p *Plugin) Exports() []string {
 	if p.Complete != nil {
 		list = append(list, protocol.ExportComplete)
 	}
+	if p.Poll != nil && p.Send != nil {
+		list = append(list, protocol.ExportPoll, protocol.ExportSend)
+	}
 	return list
 }
 
@@ -53,6 +56,10 @@ func (p *Plugin) answer(ctx context.Context, h *Host, export string, input []byt
 		return p.call(ctx, h, input)
 	case export == protocol.ExportComplete && p.Complete != nil:
 		return p.complete(ctx, h, input)
+	case export == protocol.ExportPoll && p.Poll != nil:
+		return handle(ctx, h, export, input, p.Poll)
+	case export == protocol.ExportSend && p.Send != nil:
+		return handle(ctx, h, export, input, p.Send)
 	}
 	return nil, protocol.Errorf(protocol.NotFound, "%s has no export %q", p.Name, export)
 }
@@ -142,16 +149,23 @@ func clip(s string, limit int) string {
 }
 
 func (p *Plugin) complete(ctx context.Context, h *Host, input []byte) ([]byte, error) {
-	var req model.Request
-	if err := decodeOne(input, &req); err != nil {
-		return nil, protocol.Errorf(protocol.Invalid, "complete: input is not a model request: %v", err)
+	return handle(ctx, h, protocol.ExportComplete, input, func(ctx context.Context, h *Host, req model.Request) (model.Response, error) {
+		if len(req.Messages) == 0 {
+			return model.Response{}, protocol.Errorf(protocol.Invalid, "complete: no messages")
+		}
+		return p.Complete(ctx, h, req)
+	})
+}
+
+// handle answers an export whose input and output are one JSON value each.
+func handle[In, Out any](ctx context.Context, h *Host, export string, input []byte, fn func(context.Context, *Host, In) (Out, error)) ([]byte, error) {
+	var in In
+	if err := decodeOne(input, &in); err != nil {
+		return nil, protocol.Errorf(protocol.Invalid, "%s: input is not a %T: %v", export, in, err)
 	}
-	if len(req.Messages) == 0 {
-		return nil, protocol.Errorf(protocol.Invalid, "complete: no messages")
-	}
-	resp, err := p.Complete(ctx, h, req)
+	out, err := fn(ctx, h, in)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(resp)
+	return json.Marshal(out)
 }

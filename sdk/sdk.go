@@ -1,5 +1,5 @@
 // Package sdk is what the author of a plugin writes against. A [Plugin] is a
-// value: its tools, or its model adapter. It reaches the world through one
+// value: its tools, its model adapter, its channel. It reaches the world through one
 // door, the [Host] that every handler is given, and each use of that door is
 // decided by the owner's policy: an error with code [protocol.Denied] is an
 // ordinary answer that a handler returns or works around.
@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ambithost/ambit/sdk/channel"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -36,6 +37,11 @@ type Plugin struct {
 	// When the request asks for a stream it emits a [model.Delta] for each
 	// piece of text; the response it returns is complete in itself.
 	Complete func(context.Context, *Host, model.Request) (model.Response, error)
+	// Poll and Send, together, make the plugin a channel. Poll says what
+	// arrived and what to ask the service next; it does not wait. Send brings
+	// one message to one chat.
+	Poll func(context.Context, *Host, channel.Poll) (channel.Polled, error)
+	Send func(context.Context, *Host, channel.Send) (channel.Sent, error)
 }
 
 // Tool is one tool. Name, Description and Input repeat what plugin.yaml says:

@@ -1,5 +1,5 @@
 // Package guest makes a plugin callable as a Wasm guest: it carries the
-// exports describe, call and complete and the one import "effect"
+// exports describe, call, complete, poll and send and the one import "effect"
 // (extism:host/user). Authors reach it through package run.
 //
 // A Wasm program has no main loop: the host calls its exports after its

@@ -28,6 +28,12 @@ func call() int32 { return answer(protocol.ExportCall) }
 //go:wasmexport complete
 func complete() int32 { return answer(protocol.ExportComplete) }
 
+//go:wasmexport poll
+func poll() int32 { return answer(protocol.ExportPoll) }
+
+//go:wasmexport send
+func send() int32 { return answer(protocol.ExportSend) }
+
 // answer returns 0 when the call succeeded, 1 when the Extism error is set.
 func answer(export string) int32 {
 	if exported == nil {

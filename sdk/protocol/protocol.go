@@ -107,7 +107,7 @@ const (
 	ExportDescribe = "describe" // {} → {tools: [...]}
 	ExportCall     = "call"     // ToolCall → ToolResult
 	ExportComplete = "complete" // model.Request → model.Response
-	ExportPoll     = "poll"     // channels
-	ExportSend     = "send"
+	ExportPoll     = "poll"     // channel.Poll → channel.Polled
+	ExportSend     = "send"     // channel.Send → channel.Sent
 	ExportWebhook  = "webhook"
 )
