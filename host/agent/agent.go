@@ -90,6 +90,7 @@ type Config struct {
 	Recorder     Recorder         // nil: none
 	Limits       Limits           // zero fields: defaults
 	Backoff      time.Duration    // before the first retry of the model, then doubled; 0: 1 s
+	Debounce     time.Duration    // how long after a channel's message a turn begins, for what is written in pieces; 0: at once
 	Now          func() time.Time // nil: time.Now
 	Zone         *time.Location   // the owner's; nil: time.Local
 	Logger       hclog.Logger     // nil: silent

@@ -16,6 +16,9 @@ import (
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
+// tooLate is the result of a call that a turn did not get to.
+const tooLate = "The call was not made: the turn ended before it."
+
 // use is one tool call of the model on its way to a result.
 type use struct {
 	call model.ToolCall
@@ -65,7 +68,10 @@ func (t *turn) act(ctx context.Context, calls []model.ToolCall) *ending {
 			last++
 		}
 		if end := t.together(ctx, uses[first:last]); end != nil {
-			return t.skip(ctx, calls[last:], end)
+			return t.skip(ctx, calls[last:], end, tooLate)
+		}
+		if last < len(uses) && t.waits() {
+			return t.skip(ctx, calls[last:], nil, "The call was not made: a new message came first. Read it, then call again if it is still wanted.")
 		}
 		first = last
 	}
@@ -198,15 +204,18 @@ func (u *use) toolSpoke() bool {
 
 // skip answers calls that are not made, so that every call in the history has
 // its result.
-func (t *turn) skip(ctx context.Context, calls []model.ToolCall, end *ending) *ending {
+func (t *turn) skip(ctx context.Context, calls []model.ToolCall, end *ending, why string) *ending {
 	var entries []Entry
 	for _, c := range calls {
-		entries = append(entries, t.resultEntry(c.ID, failure("", "The call was not made: the turn ended before it.")))
+		entries = append(entries, t.resultEntry(c.ID, failure("", why)))
 	}
-	if len(entries) == 0 || end.reason == Interrupted {
+	if len(entries) == 0 || end != nil && end.reason == Interrupted {
 		return end
 	}
 	if err := t.append(ctx, entries...); err != nil {
+		if end == nil {
+			return t.failed(ctx, "calls that were not made could not be recorded", err)
+		}
 		t.a.log.Error("calls that were not made could not be recorded", "turn", t.Turn.ID, "error", err)
 	}
 	return end
@@ -217,7 +226,7 @@ func (t *turn) skipUses(ctx context.Context, uses []*use, end *ending) *ending {
 	for _, u := range uses {
 		calls = append(calls, u.call)
 	}
-	return t.skip(ctx, calls, end)
+	return t.skip(ctx, calls, end, tooLate)
 }
 
 func (t *turn) toolNames() string {

@@ -6,18 +6,33 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
-// Message is what the owner says.
+// Message is what the owner says, or somebody else.
 type Message struct {
 	Session  string // up to 128 letters, digits and -_.:@/
 	Text     string
 	Channel  string // where it came from; "" is the command line
 	SourceID string // the channel's own id of it, for de-duplication; "" if it has none
+	// From names who wrote it, if not the owner: then it is no instruction, the
+	// session is labelled untrusted, and "stop" is a word like any other.
+	From string
+	// Mode says what becomes of it while a turn runs.
+	Mode Mode
 }
+
+// Mode says what becomes of a message that arrives while a turn runs.
+type Mode string
+
+const (
+	Steer     Mode = ""          // the turn takes it in before it asks its model again
+	FollowUp  Mode = "follow-up" // a turn of its own, when this one has ended
+	Supersede Mode = "interrupt" // the turn is cancelled, and the next one answers it
+)
 
 // TurnID names a turn.
 type TurnID string
@@ -39,8 +54,9 @@ var (
 type line struct {
 	session string
 	jobs    []job
-	current *turn // until it is recorded
-	busy    bool  // a worker serves the line
+	current *turn     // until it is recorded
+	busy    bool      // a worker serves the line
+	last    time.Time // when a message arrived last
 }
 
 // job is a turn to run: for a new message, or to take up one that a crash cut
@@ -48,6 +64,7 @@ type line struct {
 type job struct {
 	trigger Trigger
 	steers  string // id of the running turn that was to take the message in
+	alone   bool   // no turn for other messages takes it in
 	open    *OpenTurn
 	drop    bool // the owner said stop: close what is open, begin nothing
 }
@@ -68,9 +85,9 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	now := a.cfg.Now()
 	t := Trigger{
 		ID: newID("m", now), Agent: a.cfg.Name, Session: m.Session, Channel: m.Channel, SourceID: m.SourceID,
-		Kind: "message", Text: m.Text, Turn: newID("t", now), State: Pending, Received: now,
+		Kind: "message", From: m.From, Text: m.Text, Turn: newID("t", now), State: Pending, Received: now,
 	}
-	if isStop(m.Text) {
+	if m.isStop() {
 		return a.stopBy(ctx, t)
 	}
 	stored, fresh, err := a.cfg.Store.Accept(ctx, t)
@@ -83,11 +100,15 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l := a.lineOf(m.Session)
-	if l.current != nil && l.current.steerable {
+	l.last = now
+	if m.Mode == Steer && l.current != nil && l.current.steerable {
 		l.queue(job{trigger: stored, steers: l.current.Turn.ID})
 		return TurnID(l.current.Turn.ID), nil
 	}
-	l.queue(job{trigger: stored})
+	if m.Mode == Supersede && l.current != nil {
+		l.current.cancel(errInterrupted)
+	}
+	l.queue(job{trigger: stored, alone: m.Mode == FollowUp})
 	a.work(l)
 	return TurnID(stored.Turn), nil
 }
@@ -109,7 +130,7 @@ func (a *Agent) check(ctx context.Context, m Message) error {
 	if !serving {
 		return protocol.Errorf(protocol.Unavailable, "agent %s is not running", a.cfg.Name)
 	}
-	if isStop(m.Text) {
+	if m.isStop() {
 		return nil // must not depend on the state
 	}
 	s, err := a.cfg.Store.Session(ctx, m.Session)
@@ -122,9 +143,9 @@ func (a *Agent) check(ctx context.Context, m Message) error {
 	return nil
 }
 
-func isStop(text string) bool {
-	word := strings.ToLower(strings.Trim(text, " \t\r\n.!"))
-	return word == "stop" || word == "/stop"
+func (m Message) isStop() bool {
+	word := strings.ToLower(strings.Trim(m.Text, " \t\r\n.!"))
+	return m.From == "" && (word == "stop" || word == "/stop")
 }
 
 // stopBy stops first and keeps books afterwards.
@@ -225,6 +246,7 @@ func (a *Agent) work(l *line) {
 	l.busy = true
 	a.workers.Go(func() {
 		for {
+			a.settle(l)
 			t, ctx := a.next(l)
 			if t == nil {
 				return
@@ -252,5 +274,39 @@ func (a *Agent) next(l *line) (*turn, context.Context) {
 	l.jobs = l.jobs[1:]
 	ctx, cancel := context.WithCancelCause(a.lifetime)
 	l.current = newTurn(a, l, j, cancel)
+	a.gather(l, j)
 	return l.current, ctx
+}
+
+// gather has the turn take in what was written in one burst with its message.
+// The caller holds mu.
+func (a *Agent) gather(l *line, first job) {
+	last := first
+	for i := range l.jobs {
+		next := l.jobs[i]
+		if next.trigger.Channel == "" || last.open != nil || last.alone || next.open != nil || next.alone || next.trigger.Received.Sub(last.trigger.Received) >= a.cfg.Debounce {
+			return
+		}
+		l.jobs[i].steers = l.current.Turn.ID
+		last = next
+	}
+}
+
+// settle waits until a burst of messages is over, so that one turn answers what
+// was written in several pieces.
+func (a *Agent) settle(l *line) {
+	for {
+		a.mu.Lock()
+		wait := a.cfg.Debounce - a.cfg.Now().Sub(l.last)
+		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].trigger.Channel == ""
+		a.mu.Unlock()
+		if idle || wait <= 0 || wait > a.cfg.Debounce {
+			return
+		}
+		select {
+		case <-time.After(wait):
+		case <-a.lifetime.Done():
+			return
+		}
+	}
 }

@@ -3,9 +3,11 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ambithost/ambit/host/provenance"
 	"github.com/ambithost/ambit/sdk/model"
 )
 
@@ -24,6 +26,9 @@ func (t *turn) record(ctx context.Context, s *Step) error {
 		return err
 	}
 	t.floor = 0
+	if s.Labels != nil {
+		t.session.Labels = s.Labels
+	}
 	t.history = append(t.history, s.Entries...)
 	t.material = t.material.With(textsOf(s.Entries, t.session.Labels)...)
 	return nil
@@ -35,6 +40,22 @@ func (t *turn) append(ctx context.Context, entries ...Entry) error {
 	}
 	t.publishEntries(entries)
 	return nil
+}
+
+// hear adds to a step what somebody said, and the label that the words of others
+// bring into the session.
+func (t *turn) hear(s *Step, tr Trigger) {
+	if tr.From == "" {
+		s.Entries = append(s.Entries, t.entry(FromOwner, model.Message{Role: model.User, Text: tr.Text}))
+		return
+	}
+	labels := []string{untrusted}
+	e := t.entry(FromContact, model.Message{Role: model.User, Text: frame(tr.From, labels, tr.Text)})
+	e.Source = &provenance.Source{Kind: provenance.Contact, Name: tr.From, Labels: labels}
+	s.Entries = append(s.Entries, e)
+	if !slices.Contains(t.session.Labels, untrusted) {
+		s.Labels = slices.Sorted(slices.Values(append(labels, t.session.Labels...)))
+	}
 }
 
 func (t *turn) entry(k Kind, m model.Message) Entry {

@@ -18,6 +18,7 @@ type Trigger struct {
 	Channel  string // where it came from; "" is the command line
 	SourceID string // the source's own id, unique within the channel; "" is not de-duplicated
 	Kind     string // "message"
+	From     string // who wrote it, if not the owner
 	Text     string
 	Turn     string // that answers it
 	State    TriggerState
@@ -79,10 +80,13 @@ type Kind string
 
 const (
 	FromOwner Kind = "owner"
-	FromAgent Kind = "agent"
-	FromTool  Kind = "result"
-	FromHost  Kind = "notice" // the host's word to owner and model
-	FromClock Kind = "clock"  // when a turn began; for the model only
+	// FromContact is a message of somebody who is not the owner. To the model
+	// it stands between the marks of untrusted text.
+	FromContact Kind = "contact"
+	FromAgent   Kind = "agent"
+	FromTool    Kind = "result"
+	FromHost    Kind = "notice" // the host's word to owner and model
+	FromClock   Kind = "clock"  // when a turn began; for the model only
 	// FromPlugin is a plugin's message to the owner. The model is not given
 	// it: it may arrive between a call and its result, and it is not the
 	// host's word.
@@ -95,8 +99,8 @@ type Entry struct {
 	Turn    string
 	Kind    Kind
 	Message model.Message
-	// Source is where the text of a tool's result came from; without a kind it
-	// is the host's word. Nil for other entries.
+	// Source is where a contact's message or the text of a tool's result came
+	// from; without a kind it is the host's word. Nil for other entries.
 	Source *provenance.Source
 	At     time.Time
 }

@@ -84,7 +84,7 @@ func (t *turn) begin(ctx context.Context, take []string) *ending {
 	t.Started = t.a.cfg.Now()
 	step := &Step{Begin: &t.Turn, Take: take, Entries: []Entry{t.clock()}}
 	if t.job.open == nil {
-		step.Entries = append(step.Entries, t.entry(FromOwner, model.Message{Role: model.User, Text: t.job.trigger.Text}))
+		t.hear(step, t.job.trigger)
 	}
 	if err := t.record(ctx, step); err != nil {
 		return t.failed(ctx, "the turn could not be recorded", err)
@@ -156,7 +156,7 @@ func (t *turn) step(ctx context.Context) *ending {
 	}
 	if used := t.Usage.Input + t.Usage.Output; used >= limits.Tokens && (len(resp.Calls) > 0 || t.waits()) {
 		end = &ending{Limited, fmt.Sprintf("The turn ended after %d tokens, the limit for one turn is %d. Any message lets it go on.", used, limits.Tokens)}
-		return t.skip(ctx, resp.Calls, end)
+		return t.skip(ctx, resp.Calls, end, tooLate)
 	}
 	if len(resp.Calls) > 0 {
 		return t.act(ctx, resp.Calls)
@@ -213,7 +213,7 @@ func (t *turn) steer(ctx context.Context) error {
 	step := &Step{}
 	for _, j := range mine {
 		step.Take = append(step.Take, j.trigger.ID)
-		step.Entries = append(step.Entries, t.entry(FromOwner, model.Message{Role: model.User, Text: j.trigger.Text}))
+		t.hear(step, j.trigger)
 	}
 	if err := t.record(ctx, step); err != nil {
 		t.a.mu.Lock()
