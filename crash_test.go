@@ -176,7 +176,13 @@ func (h *running) kill(t *testing.T) {
 
 func installAll(t *testing.T, c *control.Client, name string) {
 	t.Helper()
-	p, err := c.PreviewInstall(t.Context(), control.PreviewRequest{Name: name})
+	install(t, c, control.PreviewRequest{Name: name})
+}
+
+// install installs a plugin and grants all it asks for.
+func install(t *testing.T, c *control.Client, req control.PreviewRequest) {
+	t.Helper()
+	p, err := c.PreviewInstall(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func (h *Host) openAgents(context.Context) error {
 		a, err := agent.New(agent.Config{
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h},
 			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute},
-			Zone:   h.zone, Logger: h.log,
+			Zone:   h.zone, Debounce: burst, Logger: h.log,
 		})
 		if err != nil {
 			return err
@@ -42,21 +42,11 @@ func (h *Host) modelFor(name string) (plugin, modelName string, ok bool) {
 	if plugin != "" {
 		return plugin, modelName, true
 	}
-	found := h.modelPlugins()
+	found := h.plugins.usable(manifest.Model)
 	if len(found) != 1 {
 		return "", "", false
 	}
 	return found[0], "", true
-}
-
-func (h *Host) modelPlugins() (names []string) {
-	for name, p := range *h.plugins.plugins.Load() {
-		if p.usable() && p.manifest.Is(manifest.Model) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // models answers the agents' model calls. The plugin is looked up at every
@@ -75,7 +65,7 @@ func (m models) Complete(ctx context.Context, o gate.Origin, _ string, req model
 }
 
 func (m models) noModel(agent string) error {
-	if found := m.modelPlugins(); len(found) > 1 {
+	if found := m.plugins.usable(manifest.Model); len(found) > 1 {
 		return protocol.Errorf(protocol.Failed, "agent %s can't choose between the models %s: say which in %s, e.g.\nagents:\n  %s:\n    model: %s",
 			agent, strings.Join(found, ", "), m.path("ambit.yaml"), agent, found[0])
 	}
@@ -126,14 +116,14 @@ func (t turns) Turn(ctx context.Context, v agent.Turn) error {
 	return err
 }
 
-// Deliver brings a message to the owner: into the session's event stream, where
-// every client that watches it shows it.
+// Deliver brings a message to the owner: into the session, where every client
+// that watches it shows it, and from there over the owner's channel.
 func (h *Host) Deliver(ctx context.Context, name, session, text string) error {
 	a, ok := h.agents[name]
 	if !ok {
 		return protocol.Errorf(protocol.NotFound, "no agent %q has a channel to the owner", name)
 	}
-	return a.Notify(ctx, session, text)
+	return a.Notify(ctx, h.channels.OwnersSession(ctx, name, session), text)
 }
 
 // approvalChanged tells the session that caused it that the owner is asked, or
@@ -142,6 +132,7 @@ func (h *Host) approvalChanged(ap gate.Approval) {
 	if a, ok := h.agents[ap.Agent]; ok && ap.State == gate.Waiting {
 		a.Asked(ap.Session, ap.Turn, fmt.Sprint(ap.ID), ap.Capability+" "+ap.Resource)
 	}
+	h.channels.Asked(ap)
 }
 
 func riskOf(power string) capability.Risk {

@@ -143,6 +143,7 @@ func (b backend) Resume(ctx context.Context, target string) (*control.ResumeRepo
 	if err != nil {
 		return nil, err
 	}
+	b.channels.Refresh()
 	return &control.ResumeReport{Target: target, Was: len(cleared) > 0, Halted: halts(b.gate.Halted())}, nil
 }
 

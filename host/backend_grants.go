@@ -37,6 +37,7 @@ func (b backend) Grant(ctx context.Context, req control.GrantRequest) (*control.
 	if err != nil {
 		return nil, err
 	}
+	b.channels.Refresh()
 	out := grantOf(made[0])
 	return &out, nil
 }

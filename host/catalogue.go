@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ambithost/ambit/host/policy"
@@ -33,6 +34,7 @@ type catalogue struct {
 	state     *store.Store
 	isolation func(plugin string, r manifest.Runtime) string
 	plugins   atomic.Pointer[map[string]*plugin]
+	changed   func() // after a reload; nil: nobody wants to know
 }
 
 // reload reads lock, manifests and settings again. A plugin that can't be read
@@ -55,7 +57,21 @@ func (c *catalogue) reload(ctx context.Context) error {
 		next[e.Name] = p
 	}
 	c.plugins.Store(&next)
+	if c.changed != nil {
+		c.changed()
+	}
 	return nil
+}
+
+// usable names the plugins of a kind that can be used, sorted.
+func (c *catalogue) usable(k manifest.Kind) (names []string) {
+	for name, p := range *c.plugins.Load() {
+		if p.usable() && p.manifest.Is(k) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (c *catalogue) lookup(name string) (*plugin, bool) {

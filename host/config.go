@@ -31,6 +31,9 @@ type File struct {
 	Zone string `yaml:"zone"`
 	// ApprovalMinutes is how long an approval waits; 0: 10.
 	ApprovalMinutes int `yaml:"approval_minutes"`
+	// Queue says what becomes of a channel's message while a turn runs: "steer"
+	// (or empty), "follow-up" or "interrupt".
+	Queue string `yaml:"queue"`
 	// Organisation, if set, adds a layer of policies that it signs.
 	Organisation *OrganisationFile `yaml:"organisation"`
 	// Agents by name; without any there is one called main.
@@ -89,6 +92,13 @@ func readFile(home string) (File, error) {
 	}
 	if err := f.Organisation.check(); err != nil {
 		return f, fmt.Errorf("%s: %w", path, err)
+	}
+	switch f.Queue {
+	case "steer":
+		f.Queue = ""
+	case "", "follow-up", "interrupt":
+	default:
+		return f, fmt.Errorf("%s: queue: %q: want steer, follow-up or interrupt", path, f.Queue)
 	}
 	if f.ApprovalMinutes < 0 {
 		return f, fmt.Errorf("%s: approval_minutes can't be negative", path)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/channel"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/effects"
 	"github.com/ambithost/ambit/host/effects/secret"
@@ -51,6 +52,7 @@ type Host struct {
 	secrets  *secret.Store
 	effects  *effects.Effects
 	agents   map[string]*agent.Agent
+	channels *channel.Service
 	previews previews
 
 	ownerSeen atomic.Int64 // Unix microseconds
@@ -76,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (h *Host, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openGate, h.openEffects, h.openAgents, h.recordStart,
+		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.recordStart,
 	} {
 		if err := step(ctx); err != nil {
 			return h, err
@@ -266,6 +268,9 @@ func (h *Host) Serve(ctx context.Context) error {
 		if err := h.agents[name].Start(ctx); err != nil {
 			return err
 		}
+	}
+	if err := h.channels.Start(ctx); err != nil {
+		return err
 	}
 	lis, err := control.Listen(h.lock)
 	if err != nil {

@@ -29,6 +29,12 @@ func (n *notices) clear(topic string) {
 	delete(n.list, topic)
 }
 
+func (n *notices) about(topic string) control.Notice {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.list[topic]
+}
+
 func (n *notices) all() []control.Notice {
 	n.mu.Lock()
 	defer n.mu.Unlock()

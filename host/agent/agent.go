@@ -188,6 +188,9 @@ func New(cfg Config) (*Agent, error) {
 	return a, nil
 }
 
+// Name is the agent's name.
+func (a *Agent) Name() string { return a.cfg.Name }
+
 // Start takes up what the last run left behind and then accepts messages.
 func (a *Agent) Start(ctx context.Context) error {
 	open, err := a.cfg.Store.Open(ctx, a.cfg.Name)

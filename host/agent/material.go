@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -57,6 +58,21 @@ func (a *Agent) recalled(session string) reading {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.readings[session]
+}
+
+// Read is what a session has read so far, and its labels: what an answer to
+// somebody else may be made of.
+func (a *Agent) Read(ctx context.Context, session string) (*provenance.Material, []string, error) {
+	s, err := a.cfg.Store.Session(ctx, session)
+	if err != nil {
+		return nil, nil, err
+	}
+	known := a.recalled(session)
+	fresh, err := a.cfg.Store.Entries(ctx, session, known.upto+1, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return known.material.With(textsOf(fresh, s.Labels)...), s.Labels, nil
 }
 
 // remember keeps what a turn knows of its session. The caller holds mu.

@@ -68,6 +68,9 @@ const (
 	Resume Kind = "resume"
 	// Approve is the owner's yes to one exact request.
 	Approve Kind = "approve"
+	// Pair is the owner's word on who somebody that writes over a channel is:
+	// let in as what, or forgotten. Resource is the service's id of them.
+	Pair Kind = "pair"
 	// Budget is the owner's word on what an unknown outcome spent.
 	Budget Kind = "budget"
 	// Decline is the owner's no to one exact request, or no answer in time.

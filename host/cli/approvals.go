@@ -98,7 +98,7 @@ func (a *app) approvalsShowCmd() *cobra.Command {
 // printApproval tells a question in full: what is hidden here is approved blindly.
 func (a *app) printApproval(w io.Writer, color bool, ap *control.Approval) {
 	fmt.Fprintf(w, "%s wants to %s   %s   %s\n", line(strings.TrimPrefix(ap.Actor, "agent:")),
-		paint(color, riskStyle(ap.Risk), powerText(ap.Capability)), paint(color, bold, line(ap.Resource)), a.approvalState(ap))
+		paint(color, riskStyle(ap.Risk), line(capability.Phrase(ap.Capability))), paint(color, bold, line(ap.Resource)), a.approvalState(ap))
 	t := table{}
 	if ap.Tool != "" {
 		t.add("with", ap.Tool)
@@ -119,17 +119,6 @@ func (a *app) printApproval(w io.Writer, color bool, ap *control.Approval) {
 		t.add("as a grant", a.sentence(*ap.Grant))
 	}
 	t.print(w, color)
-}
-
-// powerText is a capability in the vocabulary's words: "charge a payment card
-// (card.charge)".
-func powerText(name string) string {
-	c, ok := capability.Lookup(name)
-	if !ok {
-		return "use " + line(name)
-	}
-	sentence, _, _ := strings.Cut(c.Doc, ".")
-	return strings.ToLower(sentence[:1]) + sentence[1:] + " (" + c.Name + ")"
 }
 
 // answerApproval answers what was fetched, and nothing that took its place.

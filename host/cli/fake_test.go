@@ -447,6 +447,25 @@ func (m *memory) Sessions(context.Context) ([]control.Session, error) {
 	return []control.Session{{ID: "main", Agent: "main", Started: m.start, LastTurn: time.Now().Add(-150 * time.Second), Turns: 41, Labels: []string{"untrusted"}}}, nil
 }
 
+func (m *memory) Channels(context.Context) ([]control.Channel, error) {
+	return []control.Channel{{Plugin: "telegram", Trouble: "the token is refused" + escapes, People: []control.Person{
+		{Plugin: "telegram", ID: "1001", Name: "Ann" + escapes, Role: "owner", Agent: "main", Session: "telegram:1001:1", Since: m.start},
+		{Plugin: "telegram", ID: "1002", Name: "Bo", Role: "contact", Alias: "bo", Agent: "main", Session: "telegram:1002:1", Since: m.start},
+		{Plugin: "telegram", ID: "1003", Name: "Cleo", Role: "stranger", Since: m.start, Expires: time.Now().Add(59*time.Minute + 30*time.Second)},
+	}}}, nil
+}
+
+func (m *memory) Pair(_ context.Context, req control.PairRequest) (*control.Person, error) {
+	if req.Code != "ABCD2345" {
+		return nil, protocol.Errorf(protocol.NotFound, "pairing: nobody waits with this code")
+	}
+	return &control.Person{Plugin: "telegram", ID: "1003", Name: "Cleo", Role: req.Role, Alias: req.Alias, Agent: "main"}, nil
+}
+
+func (m *memory) Unpair(_ context.Context, who string) (*control.Person, error) {
+	return &control.Person{Plugin: "telegram", ID: "1002", Name: "Bo", Role: "contact", Alias: who, Agent: "main"}, nil
+}
+
 func (m *memory) Call(_ context.Context, req control.CallRequest) (*control.CallResult, error) {
 	switch req.Tool {
 	case "mail/send":

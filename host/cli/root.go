@@ -37,7 +37,7 @@ State:        AMBIT_HOME, or ambit in your data folder`,
 		}
 	}
 	in("run", a.upCmd(), a.downCmd(), a.chatCmd(), a.sessionsCmd(), a.callCmd(), a.demoCmd())
-	in("plugins", a.pluginCmd(), a.grantCmd(), a.revokeCmd(), a.grantsCmd(), a.budgetCmd(), a.secretCmd(), a.policyCmd())
+	in("plugins", a.pluginCmd(), a.grantCmd(), a.revokeCmd(), a.grantsCmd(), a.budgetCmd(), a.secretCmd(), a.channelCmd(), a.policyCmd())
 	in("watch", a.statusCmd(), a.approvalsCmd(), a.auditCmd(), a.killCmd(), a.resumeCmd())
 	root.AddCommand(a.versionCmd())
 	return root

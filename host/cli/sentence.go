@@ -35,7 +35,7 @@ func deed(name string) string {
 	if s, ok := deeds[name]; ok {
 		return s + " (" + name + ")"
 	}
-	return powerText(name)
+	return line(capability.Phrase(name))
 }
 
 // prepositions say what a scope key does to the sentence; %s is the entries.

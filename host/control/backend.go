@@ -33,6 +33,7 @@ type Backend interface {
 	SecretKeeper
 	Switch
 	Chatter
+	Pairer
 	Caller
 }
 
@@ -191,6 +192,17 @@ type Chatter interface {
 	// Interrupt ends the turn of that session, if one runs.
 	Interrupt(ctx context.Context, session string) (*Interruption, error)
 	Sessions(ctx context.Context) ([]Session, error)
+}
+
+// Pairer decides who may write to an agent.
+type Pairer interface {
+	// Channels lists the enabled channels and who writes over them. Codes are
+	// not in it: whoever has one got it from the agent.
+	Channels(ctx context.Context) ([]Channel, error)
+	// Pair fails with not_found when nobody waits with the code.
+	Pair(ctx context.Context, req PairRequest) (*Person, error)
+	// Unpair forgets somebody; who writes again gets a code again.
+	Unpair(ctx context.Context, who string) (*Person, error)
 }
 
 // Caller calls a tool as the owner.

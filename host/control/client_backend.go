@@ -137,6 +137,21 @@ func (c *Client) AuditCheckpoint(ctx context.Context) (*Checkpoint, error) {
 	return change[Checkpoint](ctx, c, http.MethodPost, nil, "audit", "checkpoint")
 }
 
+// Channels implements [Pairer].
+func (c *Client) Channels(ctx context.Context) ([]Channel, error) {
+	return list[Channel](ctx, c, nil, "channels")
+}
+
+// Pair implements [Pairer].
+func (c *Client) Pair(ctx context.Context, req PairRequest) (*Person, error) {
+	return change[Person](ctx, c, http.MethodPost, req, "pairings")
+}
+
+// Unpair implements [Pairer].
+func (c *Client) Unpair(ctx context.Context, who string) (*Person, error) {
+	return change[Person](ctx, c, http.MethodPost, UnpairRequest{who}, "unpairings")
+}
+
 // Secrets implements [SecretKeeper].
 func (c *Client) Secrets(ctx context.Context) ([]Secret, error) {
 	return list[Secret](ctx, c, nil, "secrets")

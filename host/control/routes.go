@@ -72,6 +72,10 @@ func routes() []route {
 		{"GET /v1/sessions", nil, 0, lists(func(x *exchange) ([]Session, error) { return x.Sessions(x.ctx()) })},
 		{"POST /v1/sessions/{id}/interrupt", nil, 0, gives((*exchange).interrupt)},
 
+		{"GET /v1/channels", nil, 0, lists(func(x *exchange) ([]Channel, error) { return x.Channels(x.ctx()) })},
+		{"POST /v1/pairings", nil, smallBody, takes(func(x *exchange, req PairRequest) (*Person, error) { return x.Pair(x.whole(), req) })},
+		{"POST /v1/unpairings", nil, smallBody, takes(func(x *exchange, req UnpairRequest) (*Person, error) { return x.Unpair(x.whole(), req.Who) })},
+
 		{"POST /v1/call", nil, callBody, takes((*exchange).call)},
 	}...)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -13,6 +14,7 @@ import (
 type Approvals interface {
 	Approvals() []gate.Approval
 	Respond(ctx context.Context, id int64, ans gate.Answer) (gate.Approval, error)
+	Evaluate(ctx context.Context, e gate.Effect) (gate.Decision, error)
 }
 
 const maxReason = 1 << 10
@@ -55,6 +57,19 @@ func (c *Call) ownerApprove(ctx context.Context, args []byte) ([]byte, error) {
 		return nil, err
 	}
 	return empty, nil
+}
+
+// MayApprove tells whether a channel could pass on the owner's yes to an
+// approval, as things stand.
+func (e *Effects) MayApprove(ctx context.Context, plugin string, a gate.Approval) bool {
+	if e.cfg.Approvals == nil || a.Risk == capability.Control {
+		return false
+	}
+	d, err := e.cfg.Approvals.Evaluate(ctx, gate.Effect{
+		Capability: "owner.approve", Actor: policy.Entity{Type: "plugin", ID: plugin}, Plugin: plugin, Resource: fmt.Sprintf("approval %d", a.ID),
+		Attributes: approveAttributes(a, true), Origin: gate.Origin{Agent: a.Agent, Trigger: "channel"},
+	})
+	return err == nil && d.Unconditional()
 }
 
 // waiting finds an approval that a channel may know of: an answer to any other

@@ -7,7 +7,10 @@
 // policies; nothing in this package can be changed by a caller.
 package capability
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Risk says how much harm one use can do and so how it is recorded and asked.
 type Risk string
@@ -93,6 +96,17 @@ func (c *Capability) ScopeKey(name string) *ScopeKey {
 		}
 	}
 	return nil
+}
+
+// Phrase says a capability in the vocabulary's words: "charge a payment card
+// (card.charge)".
+func Phrase(name string) string {
+	c, ok := Lookup(name)
+	if !ok {
+		return "use " + name
+	}
+	sentence, _, _ := strings.Cut(c.Doc, ".")
+	return strings.ToLower(sentence[:1]) + sentence[1:] + " (" + c.Name + ")"
 }
 
 // Lookup finds a capability by name. The result is a copy's pointer: changing
