@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate, "badpolicy": badPolicy},
 		Deadline: time.Now().Add(8 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))
@@ -133,6 +133,21 @@ func asked(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("there are not %s approvals that wait: %s", args[0], ts.ReadFile("stdout"))
+}
+
+// badPolicy waits until the host has seen that a policy file is wrong.
+func badPolicy(ts *testscript.TestScript, _ bool, _ []string) {
+	c := control.NewClient(ts.Getenv("AMBIT_HOME"))
+	defer c.Close()
+	for range 600 {
+		s, err := c.PolicyStatus(context.Background())
+		ts.Check(err)
+		if s.Error != "" {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("the host takes the policy")
 }
 
 // hits counts what reached the server: hits N.

@@ -57,6 +57,12 @@ const DefaultAgent = "main"
 
 const maxFile = 1 << 20
 
+// CheckFile says what is wrong with the settings of a home, if anything is.
+func CheckFile(home string) error {
+	_, err := readFile(home)
+	return err
+}
+
 // readFile reads ambit.yaml and checks it.
 func readFile(home string) (File, error) {
 	f := File{}

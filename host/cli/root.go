@@ -15,6 +15,7 @@ func (a *app) root() *cobra.Command {
 inspected, limited, audited and taken back while it runs.
 
 Begin with:   ambit demo     a story with real parts: no key, no network
+              ambit init     set up a model, settings, a first policy
               ambit chat     talk to your agent; starts the host when none runs
 Stop all:     ambit kill
 
@@ -36,9 +37,9 @@ State:        AMBIT_HOME, or ambit in your data folder`,
 			root.AddCommand(c)
 		}
 	}
-	in("run", a.upCmd(), a.downCmd(), a.chatCmd(), a.sessionsCmd(), a.callCmd(), a.demoCmd())
+	in("run", a.initCmd(), a.upCmd(), a.downCmd(), a.chatCmd(), a.sessionsCmd(), a.callCmd(), a.demoCmd(), a.serviceCmd())
 	in("plugins", a.pluginCmd(), a.grantCmd(), a.revokeCmd(), a.grantsCmd(), a.budgetCmd(), a.secretCmd(), a.channelCmd(), a.policyCmd())
-	in("watch", a.statusCmd(), a.approvalsCmd(), a.auditCmd(), a.killCmd(), a.resumeCmd())
+	in("watch", a.statusCmd(), a.doctorCmd(), a.approvalsCmd(), a.auditCmd(), a.killCmd(), a.resumeCmd())
 	root.AddCommand(a.versionCmd())
 	return root
 }
