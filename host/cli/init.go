@@ -134,7 +134,7 @@ func (a *app) installModel(ctx context.Context, m modelChoice, o initOptions) er
 	if err != nil {
 		return err
 	}
-	if m.key != "" {
+	if m.env != "" {
 		if err := a.storeKey(ctx, m); err != nil {
 			return err
 		}
@@ -158,15 +158,15 @@ func (a *app) storeKey(ctx context.Context, m modelChoice) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(names, func(s control.Secret) bool { return s.Name == m.secret }) {
+	if slices.ContainsFunc(names, func(s control.Secret) bool { return s.Name == m.store }) {
 		return nil
 	}
-	value := []byte(os.Getenv(m.key))
+	value := []byte(os.Getenv(m.env))
 	defer clear(value)
-	if err := a.client.SetSecret(ctx, m.secret, value); err != nil {
+	if err := a.client.SetSecret(ctx, m.store, value); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "Stored %s from the environment as the secret %s.\n", m.key, m.secret)
+	fmt.Fprintf(a.out, "Stored %s from the environment as the secret %s.\n", m.env, m.store)
 	return nil
 }
 
@@ -186,7 +186,7 @@ func (a *app) testModel(ctx context.Context, m modelChoice) error {
 		err = errors.New("it ended without an answer")
 	}
 	if err != nil {
-		return fmt.Errorf("%s is set up, but a first question failed: %v\n  change its configuration: ambit plugin config %s KEY=VALUE, then run ambit init again", m.plugin, err, m.plugin)
+		return fmt.Errorf("%s is set up, but a first question failed: %s\n  change its configuration: ambit plugin config %s KEY=VALUE, then run ambit init again", m.plugin, err.Error(), m.plugin)
 	}
 	used := ""
 	if done.Usage != nil {

@@ -17,8 +17,8 @@ import (
 type modelChoice struct {
 	plugin string
 	model  string // as the provider knows it; empty: the plugin's configuration says
-	key    string // environment variable that holds its key; empty: none is needed
-	secret string // as which that is stored
+	env    string // variable that holds its key; empty: none is needed
+	store  string // as which secret that is kept
 	why    string // for people
 }
 
@@ -30,12 +30,12 @@ func (m modelChoice) setting() string {
 	return m.plugin + "/" + m.model
 }
 
-// keys are the variables in which providers' keys usually stand.
-var keys = []modelChoice{
-	{plugin: "anthropic", key: "ANTHROPIC_API_KEY", secret: "ANTHROPIC_API_KEY"},
-	{plugin: "openai", key: "OPENAI_API_KEY", secret: "OPENAI_API_KEY"},
-	{plugin: "gemini", key: "GEMINI_API_KEY", secret: "GEMINI_API_KEY"},
-	{plugin: "gemini", key: "GOOGLE_API_KEY", secret: "GEMINI_API_KEY"},
+// providers are those with the variables in which their keys usually stand.
+var providers = []modelChoice{
+	{plugin: "anthropic", env: "ANTHROPIC_API_KEY", store: "ANTHROPIC_API_KEY"},
+	{plugin: "openai", env: "OPENAI_API_KEY", store: "OPENAI_API_KEY"},
+	{plugin: "gemini", env: "GEMINI_API_KEY", store: "GEMINI_API_KEY"},
+	{plugin: "gemini", env: "GOOGLE_API_KEY", store: "GEMINI_API_KEY"},
 }
 
 // ollamaServer is where Ollama listens.
@@ -43,10 +43,10 @@ const ollamaServer = "http://127.0.0.1:11434"
 
 // discover finds what could be used at once.
 func (a *app) discover(ctx context.Context) (found []modelChoice) {
-	for _, k := range keys {
+	for _, k := range providers {
 		seen := slices.ContainsFunc(found, func(m modelChoice) bool { return m.plugin == k.plugin })
-		if os.Getenv(k.key) != "" && !seen {
-			k.why = k.key + " is set"
+		if os.Getenv(k.env) != "" && !seen {
+			k.why = k.env + " is set"
 			found = append(found, k)
 		}
 	}
@@ -64,7 +64,9 @@ func ollamaModels(ctx context.Context) (names []string) {
 	if err != nil {
 		return nil
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := &http.Client{Transport: &http.Transport{}} // to this machine, by no proxy
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil
 	}
@@ -129,8 +131,8 @@ func wanted(text string, found []modelChoice) modelChoice {
 	m := modelChoice{}
 	m.plugin, m.model, _ = strings.Cut(text, "/")
 	for _, f := range found {
-		if f.plugin == m.plugin && f.key != "" {
-			m.key, m.secret = f.key, f.secret
+		if f.plugin == m.plugin && f.env != "" {
+			m.env, m.store = f.env, f.store
 		}
 	}
 	return m
@@ -138,8 +140,8 @@ func wanted(text string, found []modelChoice) modelChoice {
 
 func keyNames() string {
 	var names []string
-	for _, k := range keys {
-		names = append(names, k.key)
+	for _, k := range providers {
+		names = append(names, k.env)
 	}
 	return strings.Join(names, ", ")
 }
