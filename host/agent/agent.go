@@ -91,7 +91,11 @@ type Config struct {
 	Limits       Limits           // zero fields: defaults
 	Backoff      time.Duration    // before the first retry of the model, then doubled; 0: 1 s
 	Debounce     time.Duration    // how long after a channel's message a turn begins, for what is written in pieces; 0: at once
-	Now          func() time.Time // nil: time.Now
+	Clock        Clock            // nil: the machine's
+	Now          func() time.Time // nil: the clock's
+	Heartbeat    *Heartbeat       // nil: none
+	Warden       Warden           // nil: nothing is held, and nothing recorded
+	Chronicle    Chronicle        // nil: turns are not told what happened
 	Zone         *time.Location   // the owner's; nil: time.Local
 	Logger       hclog.Logger     // nil: silent
 }
@@ -151,6 +155,7 @@ type Agent struct {
 	lifetime context.Context
 	end      context.CancelCauseFunc
 	workers  sync.WaitGroup
+	time     timekeeper
 
 	mu       sync.Mutex // guards what follows; never held over I/O
 	started  bool
@@ -174,8 +179,18 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.Backoff <= 0 {
 		cfg.Backoff = time.Second
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = SystemClock{}
+	}
 	if cfg.Now == nil {
-		cfg.Now = time.Now
+		cfg.Now = cfg.Clock.Now
+	}
+	if cfg.Heartbeat != nil {
+		h := *cfg.Heartbeat
+		if err := h.check(); err != nil {
+			return nil, err
+		}
+		cfg.Heartbeat = &h
 	}
 	if cfg.Zone == nil {
 		cfg.Zone = time.Local
@@ -184,6 +199,7 @@ func New(cfg Config) (*Agent, error) {
 		cfg.Logger = hclog.NewNullLogger()
 	}
 	a := &Agent{cfg: cfg, log: cfg.Logger.Named("agent." + cfg.Name), events: newBroadcast(), sessions: map[string]*line{}, readings: map[string]reading{}}
+	a.time = timekeeper{a: a, poked: make(chan struct{}, 1)}
 	a.lifetime, a.end = context.WithCancelCause(context.Background())
 	return a, nil
 }
@@ -201,17 +217,21 @@ func (a *Agent) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("agent %s: unanswered messages: %w", a.cfg.Name, err)
 	}
+	if err := a.time.setHeartbeat(ctx); err != nil {
+		return fmt.Errorf("agent %s: heartbeat: %w", a.cfg.Name, err)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.started || a.closed {
 		return fmt.Errorf("agent %s: started twice, or after it was closed", a.cfg.Name)
 	}
 	a.started = true
+	a.workers.Go(func() { a.time.run(a.lifetime) })
 	for _, t := range open {
 		a.lineOf(t.Session).queue(job{open: &t})
 	}
 	for _, t := range waiting {
-		a.lineOf(t.Session).queue(job{trigger: t})
+		a.lineOf(t.Session).queue(job{trigger: t, alone: t.Channel == clockChannel})
 	}
 	for _, l := range a.sessions {
 		a.work(l)

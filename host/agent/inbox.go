@@ -85,7 +85,7 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	now := a.cfg.Now()
 	t := Trigger{
 		ID: newID("m", now), Agent: a.cfg.Name, Session: m.Session, Channel: m.Channel, SourceID: m.SourceID,
-		Kind: "message", From: m.From, Text: m.Text, Turn: newID("t", now), State: Pending, Received: now,
+		Kind: KindMessage, From: m.From, Text: m.Text, Turn: newID("t", now), State: Pending, Received: now,
 	}
 	if m.isStop() {
 		return a.stopBy(ctx, t)
@@ -217,6 +217,7 @@ func (a *Agent) Stop(ctx context.Context) error {
 	var err error
 	if len(dropped) > 0 {
 		err = a.cfg.Store.Settle(ctx, Dropped, dropped...)
+		a.Poke()
 	}
 	for _, end := range ends {
 		select {
@@ -298,7 +299,7 @@ func (a *Agent) settle(l *line) {
 	for {
 		a.mu.Lock()
 		wait := a.cfg.Debounce - a.cfg.Now().Sub(l.last)
-		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].trigger.Channel == ""
+		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].trigger.Channel == "" || l.jobs[0].trigger.Channel == clockChannel
 		a.mu.Unlock()
 		if idle || wait <= 0 || wait > a.cfg.Debounce {
 			return

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -62,28 +61,17 @@ func (t *turn) entry(k Kind, m model.Message) Entry {
 	return Entry{Turn: t.Turn.ID, Kind: k, Message: m, At: t.a.cfg.Now()}
 }
 
-// clock tells the model the time. It stands where the turn begins, below
-// everything that earlier turns sent, so that providers can cache that.
-func (t *turn) clock() Entry {
-	now := t.Started.In(t.a.cfg.Zone)
-	zone := t.a.cfg.Zone.String()
-	if zone == "Local" {
-		zone, _ = now.Zone()
-	}
-	text := fmt.Sprintf("It is %s (%s).", now.Format("Monday 2006-01-02 15:04 -07:00"), zone)
-	return t.entry(FromClock, model.Message{Role: model.System, Text: text})
-}
-
 func (t *turn) publish(e Event) {
 	e.Session, e.Turn = t.Session, t.Turn.ID
 	t.a.publish(e)
 }
 
 // publishEntries tells subscribers what people read: not tool results, which
-// have events of their own, and not the time.
+// have events of their own, and not the time, what the clock said, and what was
+// said to nobody.
 func (t *turn) publishEntries(entries []Entry) {
 	for _, e := range entries {
-		if e.Kind != FromTool && e.Kind != FromClock && e.Message.Text != "" {
+		if !slices.Contains([]Kind{FromTool, FromClock, FromWake, FromQuiet}, e.Kind) && e.Message.Text != "" {
 			t.publish(Event{Type: EventMessage, Kind: e.Kind, Text: e.Message.Text})
 		}
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // MaterialOf is what a session has read: the owner's words, those of others who
-// write to it, and the results of tools. The host's own words are nobody's, and the model's count for nothing: what
+// write to it, the results of tools, and what schedules and instructions for
+// heartbeats say. The host's own words are nobody's, and the model's count for nothing: what
 // it says is made of what it read. The entries are those of the whole session,
 // also those that the model is no longer given: what it once read it may still
 // repeat. labels are the session's.
@@ -28,6 +29,8 @@ func textsOf(entries []Entry, labels []string) []provenance.Text {
 		case e.Kind == FromOwner:
 			texts = append(texts, provenance.Text{Source: provenance.Source{Kind: provenance.Owner}, Body: e.Message.Text})
 		case e.Kind == FromContact && e.Source != nil:
+			texts = append(texts, provenance.Text{Source: *e.Source, Body: unframe(e.Message.Text)})
+		case e.Kind == FromWake && e.Source != nil && e.Source.Kind != "":
 			texts = append(texts, provenance.Text{Source: *e.Source, Body: unframe(e.Message.Text)})
 		case e.Kind == FromTool && e.Message.Result != nil:
 			source := provenance.Source{Kind: provenance.Tool, Labels: labels} // unless it is known better

@@ -103,7 +103,7 @@ func (t *turn) interrupted(ctx context.Context, again bool, unsure []string) err
 	}
 	switch {
 	case again:
-		notice += " The owner's message is being taken up again."
+		notice += " What started it is being taken up again."
 	case t.job.drop:
 		notice += " The owner said stop, so it is not taken up again."
 	default:

@@ -17,9 +17,9 @@ type Trigger struct {
 	Session  string
 	Channel  string // where it came from; "" is the command line
 	SourceID string // the source's own id, unique within the channel; "" is not de-duplicated
-	Kind     string // "message"
+	Kind     string // [KindMessage], [KindSchedule], [KindHeartbeat]
 	From     string // who wrote it, if not the owner
-	Text     string
+	Text     string // of a trigger of the clock the owner's words alone, see [Wake]
 	Turn     string // that answers it
 	State    TriggerState
 	Attempts int // turns begun for it, more than one after a crash
@@ -87,6 +87,8 @@ const (
 	FromTool    Kind = "result"
 	FromHost    Kind = "notice" // the host's word to owner and model
 	FromClock   Kind = "clock"  // when a turn began; for the model only
+	FromWake    Kind = "wake"   // what a schedule or a heartbeat says; its Source tells whose word it is
+	FromQuiet   Kind = "quiet"  // the agent's word that is not delivered to the owner
 	// FromPlugin is a plugin's message to the owner. The model is not given
 	// it: it may arrive between a call and its result, and it is not the
 	// host's word.
@@ -99,8 +101,9 @@ type Entry struct {
 	Turn    string
 	Kind    Kind
 	Message model.Message
-	// Source is where a contact's message or the text of a tool's result came
-	// from; without a kind it is the host's word. Nil for other entries.
+	// Source is where a contact's message, the text of a tool's result or what
+	// the clock says came from; without a kind it is the host's word. Nil for
+	// other entries.
 	Source *provenance.Source
 	At     time.Time
 }
@@ -185,4 +188,5 @@ type Store interface {
 	Inbox
 	Journal
 	Histories
+	Timetable
 }

@@ -26,6 +26,7 @@ type turn struct {
 	steerable bool          // messages join this turn; guarded by a.mu
 
 	begun   bool
+	kind    string // what started it; a message that is taken in makes it one
 	session Session
 	floor   int64 // moved since the last record
 	history []Entry
@@ -48,6 +49,7 @@ type ending struct {
 
 func newTurn(a *Agent, l *line, j job, cancel context.CancelCauseFunc) *turn {
 	t := &turn{a: a, line: l, job: j, cancel: cancel, over: make(chan struct{}), callIDs: map[string]bool{}, doubt: map[string]bool{}, denied: tally{}}
+	t.kind = kindOf(j)
 	t.Turn = Turn{ID: j.trigger.Turn, Agent: a.cfg.Name, Session: l.session, Trigger: j.trigger.ID, Reason: Active}
 	t.steerable = j.open == nil
 	if j.open != nil {
@@ -57,6 +59,9 @@ func newTurn(a *Agent, l *line, j job, cancel context.CancelCauseFunc) *turn {
 }
 
 func (t *turn) run(ctx context.Context) {
+	if t.kind != KindMessage {
+		defer t.a.Poke() // its schedule waits for the end
+	}
 	ctx, done := context.WithTimeoutCause(ctx, t.a.cfg.Limits.Wall, errWall)
 	defer done()
 	take := []string{t.job.trigger.ID}
@@ -82,9 +87,9 @@ func (t *turn) begin(ctx context.Context, take []string) *ending {
 		return t.failed(ctx, "the session could not be read", err)
 	}
 	t.Started = t.a.cfg.Now()
-	step := &Step{Begin: &t.Turn, Take: take, Entries: []Entry{t.clock()}}
-	if t.job.open == nil {
-		t.hear(step, t.job.trigger)
+	step := &Step{Begin: &t.Turn, Take: take}
+	if err := t.opening(ctx, step); err != nil {
+		return t.failed(ctx, "what started the turn could not be read", err)
 	}
 	if err := t.record(ctx, step); err != nil {
 		return t.failed(ctx, "the turn could not be recorded", err)
@@ -150,7 +155,7 @@ func (t *turn) step(ctx context.Context) *ending {
 	t.nameCalls(resp.Calls)
 	if resp.Text != "" || len(resp.Calls) > 0 {
 		m := model.Message{Role: model.Assistant, Text: resp.Text, Calls: resp.Calls, Keep: resp.Keep}
-		if err := t.append(ctx, t.entry(FromAgent, m)); err != nil {
+		if err := t.append(ctx, t.entry(t.voice(resp), m)); err != nil {
 			return t.failed(ctx, "the model's answer could not be recorded", err)
 		}
 	}
@@ -210,6 +215,7 @@ func (t *turn) steer(ctx context.Context) error {
 	if len(mine) == 0 {
 		return nil
 	}
+	t.kind = KindMessage
 	step := &Step{}
 	for _, j := range mine {
 		step.Take = append(step.Take, j.trigger.ID)
@@ -233,7 +239,9 @@ func (t *turn) complete(ctx context.Context, req model.Request) (resp model.Resp
 		partial = ""
 		resp, err = t.a.cfg.Model.Complete(ctx, t.origin(), t.a.cfg.ModelPlugin, req, func(d model.Delta) {
 			partial += d.Text
-			t.publish(Event{Type: EventDelta, Text: d.Text})
+			if t.kind != KindHeartbeat { // whether it is for the owner is known at its end
+				t.publish(Event{Type: EventDelta, Text: d.Text})
+			}
 		})
 		if err == nil {
 			if resp.Usage == (model.Usage{}) { // a server that does not count
@@ -291,7 +299,7 @@ func (t *turn) failed(ctx context.Context, what string, err error) *ending {
 }
 
 func (t *turn) origin() gate.Origin {
-	return gate.Origin{Agent: t.Agent, Session: t.Session, Turn: t.Turn.ID, Trigger: "message", Labels: t.session.Labels, Material: t.material}
+	return gate.Origin{Agent: t.Agent, Session: t.Session, Turn: t.Turn.ID, Trigger: t.kind, Labels: t.session.Labels, Material: t.material}
 }
 
 // finish puts the end on disk. A turn that the host's own end cut off stays

@@ -36,13 +36,13 @@ const horizon = 41 * 366 // days
 
 // Rule says when. Only the fields of its kind are set.
 type Rule struct {
-	Kind  Kind
-	At    time.Time
-	Every time.Duration
-	From  time.Time // intervals are counted from here
-	Cron  string    // five fields, or @hourly, @daily, @weekly, @monthly, @yearly
-	Zone  string    // IANA name; empty: the owner's
-	Hours Hours     // if set, only within them; not with At
+	Kind  Kind          `json:"kind"`
+	At    time.Time     `json:"at,omitzero"`
+	Every time.Duration `json:"every,omitempty"` // nanoseconds
+	From  time.Time     `json:"from,omitzero"`   // intervals are counted from here
+	Cron  string        `json:"cron,omitempty"`  // five fields, or @hourly, @daily, @weekly, @monthly, @yearly
+	Zone  string        `json:"zone,omitempty"`  // IANA name; empty: the owner's
+	Hours Hours         `json:"hours,omitempty"` // if set, only within them; not with At
 }
 
 // Check says what is wrong with a rule.
@@ -108,6 +108,12 @@ func (r Rule) Next(after time.Time, owner *time.Location) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// Holds tells whether an instant lies within the rule's hours.
+func (r Rule) Holds(at time.Time, owner *time.Location) bool {
+	zone, err := r.zone(owner)
+	return err == nil && r.Hours.Hold(at, zone)
 }
 
 // nextInterval: what falls outside the hours waits for their beginning.
