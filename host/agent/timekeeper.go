@@ -288,14 +288,11 @@ func (k *timekeeper) disable(ctx context.Context, s Schedule, why string) (Sched
 	if err := k.a.scheduled(ctx, s, ScheduleStopped, why); err != nil {
 		return s, err
 	}
-	if err := k.a.cfg.Store.PutSchedule(ctx, s); err != nil {
-		return s, err
-	}
 	text := fmt.Sprintf("[ambit] The schedule %s is disabled: %s. To try it once more, and enable it if that goes well: ambit schedule run %s", s.label(), sentence(why), s.ID)
 	if err := k.a.Notify(ctx, s.Session, text); err != nil {
 		k.a.log.Error("the owner can't be told that a schedule is disabled", "schedule", s.ID, "error", err)
 	}
-	return s, nil
+	return s, k.a.cfg.Store.PutSchedule(ctx, s) // last: rather told twice than never
 }
 
 func (a *Agent) mayWake(ctx context.Context, s Schedule) error {

@@ -102,6 +102,9 @@ func (s *Store) Record(ctx context.Context, st *agent.Step) error {
 func recordBegin(exec func(string, ...any) error, st *agent.Step) error {
 	if st.Agent != "" {
 		now := micros(time.Now())
+		if len(st.Entries) > 0 {
+			now = micros(st.Entries[0].At)
+		}
 		if err := exec(`INSERT INTO sessions (id, agent, created, updated) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, st.Session, st.Agent, now, now); err != nil {
 			return err
 		}
