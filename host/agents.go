@@ -24,7 +24,7 @@ func (h *Host) openAgents(context.Context) error {
 		a, err := agent.New(agent.Config{
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h},
 			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute},
-			Zone:   h.zone, Debounce: burst, Logger: h.log,
+			Zone:   h.zone, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
 		})
 		if err != nil {
 			return err

@@ -74,10 +74,9 @@ func (b backend) agentStatus(ctx context.Context, name string) control.AgentStat
 	}
 	for _, v := range sessions {
 		st.Busy = st.Busy || b.agents[name].Running(v.ID) != ""
-		if v.Updated.After(st.LastTurn) {
-			st.LastTurn, st.LastTrigger = v.Updated, "message"
-		}
 	}
+	st.LastTurn, st.LastTrigger, _ = b.state.LastTurn(ctx, name)
+	b.clockStatus(ctx, name, &st)
 	midnight := midnightOf(time.Now().In(b.zone))
 	st.TurnsToday, _ = b.state.TurnsSince(ctx, name, midnight)
 	return st
@@ -144,6 +143,7 @@ func (b backend) Resume(ctx context.Context, target string) (*control.ResumeRepo
 		return nil, err
 	}
 	b.channels.Refresh()
+	b.poke()
 	return &control.ResumeReport{Target: target, Was: len(cleared) > 0, Halted: halts(b.gate.Halted())}, nil
 }
 

@@ -333,6 +333,7 @@ func (b backend) SetPluginEnabled(ctx context.Context, name string, enabled bool
 	if enabled {
 		kind = audit.Enable
 	}
+	defer b.poke()
 	return b.change(ctx, name, kind, func(s *store.Setting) error { s.Enabled = enabled; return nil })
 }
 

@@ -50,6 +50,11 @@ type AgentFile struct {
 	Steps        int    `yaml:"steps"`   // model calls in one turn; 0: the default
 	Tokens       int    `yaml:"tokens"`  // of one turn, in and out; 0: the default
 	Minutes      int    `yaml:"minutes"` // of one turn; 0: the default
+	// Budget bounds what the agent uses, whatever starts its turns:
+	// "2000000tokens/day", "50usd/month".
+	Budget []string `yaml:"budget"`
+	// Heartbeat, if set, has the agent look after things by itself.
+	Heartbeat *HeartbeatFile `yaml:"heartbeat"`
 }
 
 // DefaultAgent is the agent of a home that configures none.
@@ -91,6 +96,9 @@ func readFile(home string) (File, error) {
 		}
 		if a.Steps < 0 || a.Tokens < 0 || a.Minutes < 0 {
 			return f, fmt.Errorf("%s: agent %q: limits can't be negative", path, name)
+		}
+		if err := a.check(); err != nil {
+			return f, fmt.Errorf("%s: agent %q: %w", path, name, err)
 		}
 	}
 	if _, err := f.location(); err != nil {

@@ -55,12 +55,14 @@ type Host struct {
 	channels *channel.Service
 	previews previews
 
-	ownerSeen atomic.Int64 // Unix microseconds
-	verified  atomic.Int64
-	notices   notices
-	closers   []func() error // in the order of opening
-	closing   sync.Once
-	closed    error
+	ownerSeen  atomic.Int64 // Unix microseconds
+	seenKept   atomic.Int64 // that of which is stored
+	allowances allowances
+	verified   atomic.Int64
+	notices    notices
+	closers    []func() error // in the order of opening
+	closing    sync.Once
+	closed     error
 }
 
 // Open builds a host. It fails when another host has the home, when the audit
@@ -112,7 +114,7 @@ func (h *Host) openState(ctx context.Context) (err error) {
 	h.onClose(h.state.Close)
 	h.payloads = h.state.Payloads()
 	h.onClose(h.payloads.Close)
-	return nil
+	return h.loadSeen(ctx)
 }
 
 func (h *Host) openAudit(ctx context.Context) (err error) {
@@ -180,9 +182,13 @@ func (h *Host) openPlugins(ctx context.Context) (err error) {
 }
 
 func (h *Host) openGate(ctx context.Context) (err error) {
+	if err := h.openAllowances(); err != nil {
+		return err
+	}
 	h.gate, err = gate.Open(ctx, gate.Config{
 		Policy: h.policy, Audit: h.audit, Store: h.state, Plugins: h.plugins, Cells: h.cells, Logger: h.log,
 		OwnerSeen: h.seen, Zone: h.zone, ApprovalTTL: time.Duration(h.file.ApprovalMinutes) * time.Minute, Notify: h.approvalChanged,
+		Standing: h.allowances.standing,
 	})
 	if err == nil {
 		h.onClose(h.gate.FlushTally)
@@ -196,7 +202,7 @@ func (h *Host) openEffects(ctx context.Context) (err error) {
 		return err
 	}
 	h.effects, err = effects.New(effects.Config{
-		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate,
+		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h},
 		Workspace: h.workspace, DefaultModel: h.modelFor, OwnerSeen: h.seen, Zone: h.zone, Logger: h.log,
 	})
 	return err
@@ -221,9 +227,6 @@ func (h *Host) seen() time.Time {
 	}
 	return time.Time{}
 }
-
-// touch notes that the owner is present.
-func (h *Host) touch() { h.ownerSeen.Store(time.Now().UnixMicro()) }
 
 func (h *Host) recordStart(ctx context.Context) error {
 	r := audit.Record{Kind: audit.Start, Actor: "host", Detail: "ambit " + h.cfg.Version, Revision: h.policy.Revision()}

@@ -120,6 +120,8 @@ func arguments(name string) map[string]string {
 	switch name {
 	case "code":
 		return map[string]string{"run": `{"language": "starlark", "code": "print('a')\nresult = 6 * 7"}`}
+	case "schedule":
+		return map[string]string{"add": `{"text": "A sample", "every": "1h"}`, "cancel": `{"id": "s1"}`}
 	case "playbank":
 		return map[string]string{"charge": `{"amount": 100, "currency": "USD", "merchant": "A shop"}`, "ledger": `{"card": "play"}`}
 	}
@@ -132,6 +134,8 @@ func world(name string) *plugintest.World {
 	switch name {
 	case "notes":
 		w.SetFile("notes/sample.md", []byte("A sample.\n"))
+	case "schedule":
+		_, _ = w.Effect(context.Background(), "schedule.create", []byte(`{"text": "A sample", "every": "1h"}`)) // a world never fails
 	case "openai", "anthropic", "ollama", "gemini":
 		w.HTTP = serveModel
 	}

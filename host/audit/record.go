@@ -79,6 +79,9 @@ const (
 	Policy Kind = "policy"
 	// Turn is the beginning or end of one run of the agent loop.
 	Turn Kind = "turn"
+	// Schedule is what happened to a schedule, which Resource names: created,
+	// removed, run, disabled.
+	Schedule Kind = "schedule"
 	// Start is the host coming up.
 	Start Kind = "start"
 	// Recovery is what a start found (a torn record, unknown outcomes) and

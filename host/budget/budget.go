@@ -181,6 +181,10 @@ func (b Budget) Charges(u Use, now time.Time, zone *time.Location) ([]Charge, er
 	return out, nil
 }
 
+// Account names the account of someone's use under a budget that is not by
+// recipient.
+func (b Budget) Account(u Use) string { return b.account(u, "") }
+
 // account names an account: the unit, the name, then each key with its value.
 // Values are quoted, so that no value can end its own part.
 func (b Budget) account(u Use, recipient string) string {

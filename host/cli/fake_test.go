@@ -30,6 +30,7 @@ type memory struct {
 	secrets   map[string]string
 	halted    []control.Halt
 	entries   []control.AuditEntry
+	schedules []control.Schedule
 	folder    string        // of the owner's policies; their files are wrong while it is missing
 	answered  chan bool     // of the chat's question
 	interrupt chan struct{} // of the chat

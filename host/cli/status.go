@@ -54,6 +54,11 @@ func (a *app) printStatus(s *control.Status) {
 	t.add("Plugins", plugins)
 	t.add("Waiting for you", waitingText(s.Waiting))
 	t.add("Asked you", askingText(s.Asking))
+	for _, g := range s.Agents {
+		if g.Heartbeat != nil {
+			t.add("Heartbeat "+g.Name, a.beatText(g))
+		}
+	}
 	t.add("Confinement", confinementText(s.Confinement.Level, namesOnly(s.Confinement.Measures)))
 	t.print(a.out, a.color)
 	for _, missing := range s.Confinement.Missing {

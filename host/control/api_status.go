@@ -43,9 +43,12 @@ type AgentStatus struct {
 	Name        string    `json:"name"`
 	Model       string    `json:"model,omitempty"`        // plugin, or plugin and model
 	LastTurn    time.Time `json:"last_turn,omitzero"`     // its end; zero if there was none
-	LastTrigger string    `json:"last_trigger,omitempty"` // "message", "call", …
+	LastTrigger string    `json:"last_trigger,omitempty"` // "message", "schedule", "heartbeat"
 	TurnsToday  int       `json:"turns_today"`
 	Busy        bool      `json:"busy"`
+	Schedules   int       `json:"schedules,omitempty"` // not disabled, the heartbeat aside
+	// Heartbeat is nil for an agent without one.
+	Heartbeat *HeartbeatStatus `json:"heartbeat,omitempty"`
 }
 
 // PluginCounts counts installed plugins. Running ones have a live cell.

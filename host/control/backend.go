@@ -34,6 +34,7 @@ type Backend interface {
 	Switch
 	Chatter
 	Pairer
+	Scheduler
 	Caller
 }
 
@@ -203,6 +204,18 @@ type Pairer interface {
 	Pair(ctx context.Context, req PairRequest) (*Person, error)
 	// Unpair forgets somebody; who writes again gets a code again.
 	Unpair(ctx context.Context, who string) (*Person, error)
+}
+
+// Scheduler keeps what wakes agents.
+type Scheduler interface {
+	// Schedules returns those of all agents, heartbeats among them.
+	Schedules(ctx context.Context) ([]Schedule, error)
+	AddSchedule(ctx context.Context, req ScheduleRequest) (*Schedule, error)
+	// RemoveSchedule is invalid for a heartbeat, which is a setting.
+	RemoveSchedule(ctx context.Context, id string) error
+	// RunSchedule runs one beside its times and does not wait for its turn. One
+	// that runs is invalid.
+	RunSchedule(ctx context.Context, id string) (*ScheduleRun, error)
 }
 
 // Caller calls a tool as the owner.

@@ -76,6 +76,11 @@ func routes() []route {
 		{"POST /v1/pairings", nil, smallBody, takes(func(x *exchange, req PairRequest) (*Person, error) { return x.Pair(x.whole(), req) })},
 		{"POST /v1/unpairings", nil, smallBody, takes(func(x *exchange, req UnpairRequest) (*Person, error) { return x.Unpair(x.whole(), req.Who) })},
 
+		{"GET /v1/schedules", nil, 0, lists(func(x *exchange) ([]Schedule, error) { return x.Schedules(x.ctx()) })},
+		{"POST /v1/schedules", nil, mediumBody, takes((*exchange).addSchedule)},
+		{"DELETE /v1/schedules/{id}", nil, 0, gives((*exchange).removeSchedule)},
+		{"POST /v1/schedules/{id}/run", nil, 0, gives((*exchange).runSchedule)},
+
 		{"POST /v1/call", nil, callBody, takes((*exchange).call)},
 	}...)
 }

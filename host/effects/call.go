@@ -90,7 +90,7 @@ func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error)
 // harmless effects leave everything as it is, wherever.
 func harmless(effect string) bool {
 	switch effect {
-	case "kv.read", "file.read", "clock.read", "log.write":
+	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read":
 		return true
 	}
 	return false
@@ -137,6 +137,12 @@ func (c *Call) perform(ctx context.Context, name string, args []byte) ([]byte, e
 		return c.logWrite(ctx, args)
 	case "message.send":
 		return c.messageSend(ctx, args)
+	case "schedule.create":
+		return c.scheduleCreate(ctx, args)
+	case "schedule.cancel":
+		return c.scheduleCancel(ctx, args)
+	case "schedule.read":
+		return c.scheduleRead(ctx, args)
 	case "owner.approve":
 		return c.ownerApprove(ctx, args)
 	case "tool.call":

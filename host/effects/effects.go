@@ -79,6 +79,7 @@ type Config struct {
 	Messenger Messenger
 	Secrets   Secrets
 	Approvals Approvals
+	Schedules Schedules
 	// Workspace gives the folder of an agent's files. It must exist.
 	Workspace func(agent string) (string, error)
 	// DefaultModel names the model plugin, and the model as its provider

@@ -45,6 +45,12 @@ func labelsOf(list []policy.Argument) []string {
 	return slices.Compact(out)
 }
 
+// FileLabels are the labels of a file in an agent's workspace: of what it was
+// written from by plugins. What the owner wrote has none.
+func (e *Effects) FileLabels(ctx context.Context, agent, path string) ([]string, error) {
+	return e.labelsKept(ctx, kept("file "+agent+" "+path))
+}
+
 // recall reads what is kept and gives the call its labels, those from before and
 // from after: someone may write it meanwhile. Labels that can't be read keep the
 // text from being used.

@@ -119,6 +119,9 @@ type duties struct {
 // can't meet.
 func (f *Flight) duties(d policy.Decision) (duties, error) {
 	out := duties{ask: d.Verdict == policy.Ask}
+	if standing := f.gate.cfg.Standing; standing != nil {
+		out.budgets = standing(f.ctx, f.effect)
+	}
 	for _, o := range d.Obligations {
 		switch o.Type {
 		case "approve":

@@ -23,6 +23,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/budget"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -67,6 +68,9 @@ type Config struct {
 	OwnerSeen   func() time.Time // nil: never
 	Zone        *time.Location   // the owner's, for days and hours; nil: UTC
 	ApprovalTTL time.Duration    // how long an approval waits; 0: 10 minutes
+	// Standing, if set, names budgets that count an effect beside those of its
+	// grant and of policy.
+	Standing func(context.Context, *Effect) []budget.Budget
 	// Notify hears of every approval that begins to wait or ends.
 	Notify func(Approval)
 }

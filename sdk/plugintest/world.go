@@ -41,6 +41,8 @@ type World struct {
 	streams map[uint64]*stream
 	handles uint64
 	sent    []string
+	plans   []Plan
+	planned int
 	names   []string
 }
 
@@ -119,6 +121,12 @@ type effectArgs struct {
 	Tool    string          `json:"tool"`
 	Args    json.RawMessage `json:"args"`
 	Request model.Request   `json:"request"`
+	At      string          `json:"at"`
+	Every   string          `json:"every"`
+	Cron    string          `json:"cron"`
+	Zone    string          `json:"zone"`
+	Name    string          `json:"name"`
+	ID      string          `json:"id"`
 	Handle  uint64          `json:"handle"`
 	Max     int             `json:"max"`
 	Data    []byte          `json:"data"`
@@ -170,6 +178,8 @@ func (w *World) answer(name string, a effectArgs) (any, error) {
 		defer w.mu.Unlock()
 		w.sent = append(w.sent, a.Text)
 		return struct{}{}, nil
+	case "schedule.create", "schedule.cancel", "schedule.read":
+		return w.schedule(name, a)
 	case "tool.call":
 		return w.tool(a)
 	case "model.complete":
