@@ -72,13 +72,14 @@ func (h Hours) minutes() (from, to int, err error) {
 	a, b, ok := strings.Cut(string(h), "-")
 	first, errA := time.Parse("15:04", strings.TrimSpace(a))
 	last, errB := time.Parse("15:04", strings.TrimSpace(b))
+	to = last.Hour()*60 + last.Minute()
 	if strings.TrimSpace(b) == "24:00" {
-		last, errB = time.Time{}, nil
+		to, errB = 24*60, nil
 	}
 	if !ok || errA != nil || errB != nil {
 		return 0, 0, fmt.Errorf(`hours %q: want "08:00-22:00"`, string(h))
 	}
-	return first.Hour()*60 + first.Minute(), last.Hour()*60 + last.Minute(), nil
+	return first.Hour()*60 + first.Minute(), to, nil
 }
 
 // Hold tells whether an instant lies within the hours of a zone's clocks. Hours

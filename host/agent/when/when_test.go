@@ -125,7 +125,7 @@ func TestHours(t *testing.T) {
 		want  bool
 	}{
 		{"", at(3, 0), true}, {"08:00-22:00", at(7, 59), false}, {"08:00-22:00", at(8, 0), true}, {"08:00-22:00", at(22, 0), false},
-		{"22:00-06:00", at(23, 0), true}, {"22:00-06:00", at(5, 59), true}, {"22:00-06:00", at(12, 0), false}, {"08:00-24:00", at(23, 59), true}, {"nonsense", at(9, 0), false},
+		{"22:00-06:00", at(23, 0), true}, {"22:00-06:00", at(5, 59), true}, {"22:00-06:00", at(12, 0), false}, {"08:00-24:00", at(23, 59), true}, {"00:00-24:00", at(0, 0), true}, {"nonsense", at(9, 0), false},
 	} {
 		if got := c.hours.Hold(c.at, zone); got != c.want {
 			t.Errorf("%q at %v: %v, want %v", c.hours, c.at.Format("15:04"), got, c.want)
