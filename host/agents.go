@@ -110,6 +110,7 @@ type turns struct{ *Host }
 func (t turns) Turn(ctx context.Context, v agent.Turn) error {
 	r := audit.Record{Kind: audit.Turn, Actor: "agent:" + v.Agent, Agent: v.Agent, Session: v.Session, Turn: v.ID, Status: string(v.Reason), Detail: v.Detail}
 	if !v.Ended.IsZero() {
+		t.allowances.review(ctx, v.Agent, v.Session)
 		r.Micros = v.Ended.Sub(v.Started).Microseconds()
 	}
 	_, err := t.audit.Append(ctx, r, nil, false)

@@ -101,6 +101,13 @@ func (l *allowances) spent(ctx context.Context, name, session string) (bool, err
 	return false, nil
 }
 
+// review looks after a turn whether the owner is to be warned.
+func (l *allowances) review(ctx context.Context, name, session string) {
+	for _, a := range l.of(name, agent.KindHeartbeat) {
+		l.warn(ctx, a, session)
+	}
+}
+
 // warn tells the owner once a window when little of an allowance is left.
 func (l *allowances) warn(ctx context.Context, a allowance, session string) {
 	left, since, err := l.left(ctx, a)
