@@ -276,7 +276,7 @@ func TestWrongHeartbeats(t *testing.T) {
 		"no interval": {Heartbeat: &HeartbeatFile{}}, "too often": {Heartbeat: &HeartbeatFile{Every: "5s"}}, "hours": {Heartbeat: &HeartbeatFile{Every: "1h", Hours: "8-22"}},
 		"a file outside": {Heartbeat: &HeartbeatFile{Every: "1h", File: "../secrets"}}, "an absolute file": {Heartbeat: &HeartbeatFile{Every: "1h", File: "/etc/passwd"}},
 		"quiet": {Heartbeat: &HeartbeatFile{Every: "1h", Quiet: "a\nb"}}, "no window": {Budget: []string{"50usd"}}, "calls": {Budget: []string{"5/day"}},
-		"too few": {Heartbeat: &HeartbeatFile{Every: "1h", Budget: []string{"100tokens/day"}}}, "session": {Heartbeat: &HeartbeatFile{Every: "1h", Session: "a b"}},
+		"too few": {Heartbeat: &HeartbeatFile{Every: "1h", Budget: []string{"100tokens/day"}}},
 	} {
 		if err := f.check(); err == nil {
 			t.Errorf("%s is taken", name)
