@@ -16,7 +16,7 @@ func (s *Store) TurnsSince(ctx context.Context, agent string, since time.Time) (
 // TurnText returns the owner's words that began a turn, "" when there are none:
 // of a schedule those of one that the owner made.
 func (s *Store) TurnText(ctx context.Context, turn string) (text string, err error) {
-	err = s.read.QueryRowContext(ctx, `SELECT text FROM triggers WHERE turn = ? AND sender = '' AND kind = 'message' ORDER BY received LIMIT 1`, turn).Scan(&text)
+	err = s.read.QueryRowContext(ctx, `SELECT text FROM triggers WHERE turn = ? AND sender = '' AND kind IN ('message', 'schedule') ORDER BY received LIMIT 1`, turn).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
