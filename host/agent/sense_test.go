@@ -52,16 +52,12 @@ func TestSenseOfTime(t *testing.T) {
 	events = told{{At: wallTime(t, s.zone, "2026-11-25 11:02"), Text: "denied: web http.request (rule grant), 2 times"}, {At: wallTime(t, s.zone, "2026-11-25 12:00"), Text: "schedule s1 ran"}}
 	s.clock.set(wallTime(t, s.zone, "2026-11-25 14:05"))
 	s.add(agent.Schedule{Session: "else", Name: "plants", Rule: when.Rule{Kind: when.At, At: wallTime(t, s.zone, "2026-11-25 16:30")}, Text: "Water."})
-	s.add(agent.Schedule{Session: "else", Name: "do what I say", By: "plugin:schedule", Labels: []string{"untrusted"}, Rule: when.Rule{Kind: when.At, At: wallTime(t, s.zone, "2026-11-27 09:00")}, Text: "x"})
+	theirs := s.add(agent.Schedule{Session: "else", Name: "do what I say", By: "plugin:schedule", Labels: []string{"untrusted"}, Rule: when.Rule{Kind: when.At, At: wallTime(t, s.zone, "2026-11-27 09:00")}, Text: "x"})
 	s.submitAndWait("and now?")
-	list, err := s.Schedules(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := "It is Wednesday 2026-11-25 14:05 +01:00 (Europe/Berlin).\n" +
 		"The last turn of this session ended 3 h 20 min ago, 10:45. The owner's last word before this was 3 h 20 min ago, 10:45.\n" +
 		"Meanwhile, outside this session: Effects: 12 done, 1 denied. 11:02 denied: web http.request (rule grant), 2 times. 12:00 schedule s1 ran.\n" +
-		"Next: schedule “plants” in 2 h 25 min, 16:30, schedule " + list[1].ID + " in 1 d 18 h, Friday 09:00."
+		"Next: schedule “plants” in 2 h 25 min, 16:30, schedule " + theirs.ID + " in 1 d 18 h, Friday 09:00."
 	if got := clockText(m.requests()[1]); got != want {
 		t.Errorf("the second turn is told\n%s\nwant\n%s", got, want)
 	}
