@@ -8,8 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
 
+	"github.com/ambithost/ambit/plugins/channels/incoming"
 	"github.com/ambithost/ambit/sdk"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -95,7 +95,7 @@ func read(method string, resp *sdk.Response, result any) error {
 	err = json.Unmarshal(body, &a)
 	if resp.Status != 200 || err == nil && !a.OK {
 		wait := min(max(0, time.Duration(min(a.Parameters.RetryAfter, 1e6))*time.Second), maxWait)
-		return &failure{method, resp.Status, oneLine(a.Description), wait}
+		return &failure{method, resp.Status, incoming.Line(a.Description), wait}
 	}
 	if err != nil {
 		return nonsense(method, resp.Status, "it is no JSON of the Bot API")
@@ -137,20 +137,4 @@ func (f *failure) says(words ...string) bool {
 		}
 	}
 	return false
-}
-
-// oneLine makes a server's text fit for an error.
-func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " ")
-	return clip(s, 300)
-}
-
-// clip cuts text to a number of bytes, between runes.
-func clip(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "")
 }

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"path"
-	"regexp"
 	"strings"
 
+	"github.com/ambithost/ambit/plugins/channels/incoming"
 	"github.com/ambithost/ambit/sdk/channel"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -16,8 +15,6 @@ import (
 // maxFiles is how many bytes of files one poll brings at most; what a call
 // gives back has a limit of 16 MiB, and base64 takes a third more.
 const maxFiles = 8 << 20
-
-var mediaType = regexp.MustCompile(`^[a-z]+/[a-z0-9][a-z0-9.+-]{0,100}$`)
 
 // file is the one that came with a message: of a photo the largest size that
 // may be brought.
@@ -44,7 +41,7 @@ func (m *message) file() *fileRef {
 // fetch brings a file, or says why not: a message is worth more than the file
 // that came with it.
 func (b bot) fetch(ctx context.Context, f *fileRef, room *int64) (channel.File, string) {
-	name := fileName(f.Name)
+	name := incoming.FileName(f.Name)
 	no := func(format string, a ...any) (channel.File, string) {
 		return channel.File{}, "[" + name + " was not fetched: " + fmt.Sprintf(format, a...) + "]"
 	}
@@ -54,19 +51,15 @@ func (b bot) fetch(ctx context.Context, f *fileRef, room *int64) (channel.File, 
 	var found struct {
 		Path string `json:"file_path"`
 	}
-	if err := b.get(ctx, "getFile", url.Values{"file_id": {clip(f.ID, 1000)}}, &found); err != nil {
-		return no("%s", oneLine(err.Error()))
+	if err := b.get(ctx, "getFile", url.Values{"file_id": {incoming.Clip(f.ID, 1000)}}, &found); err != nil {
+		return no("%s", incoming.Line(err.Error()))
 	}
 	data, err := b.download(ctx, found.Path)
 	if err != nil {
-		return no("%s", oneLine(err.Error()))
+		return no("%s", incoming.Line(err.Error()))
 	}
 	*room -= int64(len(data))
-	out := channel.File{Name: name, Type: strings.ToLower(f.Type), Data: data}
-	if !mediaType.MatchString(out.Type) {
-		out.Type = "application/octet-stream"
-	}
-	return out, ""
+	return channel.File{Name: name, Type: incoming.MediaType(f.Type), Data: data}, ""
 }
 
 func (b bot) download(ctx context.Context, where string) ([]byte, error) {
@@ -92,13 +85,4 @@ func (b bot) download(ctx context.Context, where string) ([]byte, error) {
 		err = protocol.Errorf(protocol.Limit, "more than the %d MB that this channel brings", channel.MaxFile>>20)
 	}
 	return data, err
-}
-
-// fileName keeps of a name that somebody chose what is a name and no path.
-func fileName(s string) string {
-	s = word(path.Base(strings.ReplaceAll(s, `\`, "/")))
-	if strings.Trim(s, "./ ") == "" {
-		return "file"
-	}
-	return s
 }

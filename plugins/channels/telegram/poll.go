@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ambithost/ambit/plugins/channels/incoming"
 	"github.com/ambithost/ambit/sdk"
 	"github.com/ambithost/ambit/sdk/channel"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -133,7 +134,7 @@ func (b bot) trouble(c cursor, err error) (channel.Polled, error) {
 		c.Asked = askedMe
 	}
 	c.Fails = min(c.Fails+1, 100)
-	wait := min(time.Second<<min(c.Fails-1, 6), time.Minute)
+	wait := incoming.Backoff(c.Fails)
 	said, lasting := b.explain(err)
 	if f, ok := errors.AsType[*failure](err); ok && f.wait > 0 {
 		wait = f.wait
@@ -155,9 +156,9 @@ func (b bot) explain(err error) (said string, lasting bool) {
 	if !ok {
 		switch code := protocol.CodeOf(err); code {
 		case protocol.Denied, protocol.Declined, protocol.Revoked, protocol.Killed, protocol.NotFound, protocol.Invalid:
-			return fmt.Sprintf("Telegram can't be asked: %s", clip(err.Error(), 500)), true
+			return fmt.Sprintf("Telegram can't be asked: %s", incoming.Clip(err.Error(), 500)), true
 		}
-		return fmt.Sprintf("Telegram can't be reached: %s", clip(err.Error(), 500)), false
+		return fmt.Sprintf("Telegram can't be reached: %s", incoming.Clip(err.Error(), 500)), false
 	}
 	switch {
 	case f.status == 401 || f.status == 404:

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf16"
 
+	"github.com/ambithost/ambit/plugins/channels/incoming"
 	"github.com/ambithost/ambit/sdk/channel"
 )
 
@@ -114,27 +114,15 @@ func (b bot) event(ctx context.Context, u update, room *int64) (e channel.Event,
 		e.Files = append(e.Files, channel.File{Name: "forwarded.txt", Type: "text/plain", Data: []byte(text)})
 		text = "[forwarded from " + who + "]"
 	}
-	notes := []string{text, m.other()}
+	why := ""
 	if f := m.file(); f != nil {
-		file, why := b.fetch(ctx, f, room)
-		if why == "" {
+		var file channel.File
+		if file, why = b.fetch(ctx, f, room); why == "" {
 			e.Files = append(e.Files, file)
 		}
-		notes = append(notes, why)
 	}
-	e.Text = clip(join(notes), channel.MaxText)
+	e.Text = incoming.Clip(incoming.Lines(text, m.other(), why), channel.MaxText)
 	return e, e.Text != "" || len(e.Files) > 0
-}
-
-// join puts lines together that say something.
-func join(lines []string) string {
-	var said []string
-	for _, l := range lines {
-		if l != "" {
-			said = append(said, l)
-		}
-	}
-	return strings.Join(said, "\n")
 }
 
 // author names who wrote what somebody passed on; "" when it is the sender's
@@ -148,11 +136,11 @@ func (m *message) author() string {
 	case o.User != nil:
 		return o.User.name()
 	case o.Name != "":
-		return word(o.Name)
+		return incoming.Name(o.Name)
 	case o.From != nil:
-		return word(o.From.Title)
+		return incoming.Name(o.From.Title)
 	case o.Chat != nil:
-		return word(o.Chat.Title)
+		return incoming.Name(o.Chat.Title)
 	}
 	return "somebody"
 }
@@ -161,7 +149,7 @@ func (m *message) author() string {
 func (m *message) other() string {
 	switch {
 	case m.Sticker != nil:
-		return "[sticker " + word(m.Sticker.Emoji) + "]"
+		return "[sticker " + incoming.Name(m.Sticker.Emoji) + "]"
 	case m.Location != nil:
 		return fmt.Sprintf("[location %.5f, %.5f]", m.Location.Latitude, m.Location.Longitude)
 	case m.Motion != nil: // comes with a document, which is fetched
@@ -188,21 +176,10 @@ func (u user) name() string {
 	if u.Username != "" {
 		name += " (@" + u.Username + ")"
 	}
-	if name = word(name); name == "" {
+	if name = incoming.Name(name); name == "" {
 		return "somebody"
 	}
 	return name
-}
-
-// word makes a name fit for a line: no control or formatting characters.
-func word(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || r == '\u200d' {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(s, ""))
-	return clip(strings.Join(strings.Fields(s), " "), channel.MaxID)
 }
 
 // plain is a text with the targets of its links, which people see when they
@@ -220,7 +197,7 @@ func plain(text string, entities []entity) string {
 			continue
 		}
 		out.WriteString(string(utf16.Decode(all[at:end])))
-		out.WriteString(" (" + clip(e.URL, 2000) + ")")
+		out.WriteString(" (" + incoming.Clip(e.URL, 2000) + ")")
 		at = end
 	}
 	return out.String() + string(utf16.Decode(all[at:]))
