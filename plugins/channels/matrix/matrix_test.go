@@ -84,7 +84,7 @@ func TestOnlyDirectChats(t *testing.T) {
 	ann.do("POST", escape("rooms", room, "invite"), map[string]string{"user_id": eve.id})
 	eve.join(room)
 	eve.say(room, text("now there are three"))
-	if _, err := l.Send(t, channel.Send{Chat: room, Text: "private"}); protocol.CodeOf(err) != protocol.Failed || !strings.Contains(err.Error(), "3 have joined") {
+	if _, err := l.Send(t, channel.Send{Chat: room, Text: "private"}); protocol.CodeOf(err) != protocol.Invalid || !strings.Contains(err.Error(), "3 have joined") {
 		t.Error(err)
 	}
 	// A second direct chat shows that the first was passed over.
@@ -159,7 +159,7 @@ func TestSend(t *testing.T) {
 		t.Errorf("%+v", mine)
 	}
 	for chat, code := range map[string]protocol.Code{"!nothing:localhost": protocol.NotFound, "@ann:localhost": protocol.NotFound, "": protocol.NotFound, "!../../x": protocol.NotFound} {
-		if _, err := l.Send(t, channel.Send{Chat: chat, Text: "x"}); protocol.CodeOf(err) != code && protocol.CodeOf(err) != protocol.Failed {
+		if _, err := l.Send(t, channel.Send{Chat: chat, Text: "x"}); protocol.CodeOf(err) != code && protocol.CodeOf(err) != protocol.Invalid {
 			t.Errorf("%q: %v", chat, err)
 		}
 	}
@@ -201,7 +201,7 @@ func TestWrongToken(t *testing.T) {
 	if !strings.Contains(l.Trouble, "ambit secret set MATRIX_TOKEN") || strings.Contains(l.Trouble, "not-one-of") || l.Next.After < 15000 {
 		t.Errorf("%+v", l.Next)
 	}
-	if _, err := l.Send(t, channel.Send{Chat: "!x:localhost", Text: "x"}); protocol.CodeOf(err) != protocol.Failed {
+	if _, err := l.Send(t, channel.Send{Chat: "!x:localhost", Text: "x"}); protocol.CodeOf(err) != protocol.Unavailable {
 		t.Error(err)
 	}
 }

@@ -64,7 +64,7 @@ func send(ctx context.Context, h *sdk.Host, in channel.Send) (channel.Sent, erro
 	case err != nil:
 		return channel.Sent{}, a.unsent(err)
 	case n != 2:
-		return channel.Sent{}, protocol.Errorf(protocol.Failed, "send: the room is no direct chat: %d have joined it, want the account and one person", n)
+		return channel.Sent{}, protocol.Errorf(protocol.Invalid, "send: the room is no direct chat: %d have joined it, want the account and one person", n)
 	}
 	if in.Working {
 		err := a.call(ctx, "PUT", escape("rooms", in.Chat, "typing", who.User), map[string]any{"typing": true, "timeout": 30_000}, nil)
@@ -193,9 +193,11 @@ func (a account) sendError(err error, again bool) error {
 	case f.status >= 500:
 		return protocol.Errorf(protocol.Unknown, "%v; whether the message was sent can't be told", f)
 	case f.status == 401:
-		return protocol.Errorf(protocol.Failed, "%v; the access token is wrong: store one with `ambit secret set %s`", f, a.secret)
-	case f.status == 404:
+		return protocol.Errorf(protocol.Unavailable, "%v; the access token is wrong: store one with `ambit secret set %s`", f, a.secret)
+	case f.status < 400:
+		return protocol.Errorf(protocol.Unavailable, "%v; a redirect is not followed: correct base_url", f)
+	case f.status == 403 || f.status == 404:
 		return protocol.Errorf(protocol.NotFound, "%v", f)
 	}
-	return protocol.Errorf(protocol.Failed, "%v", f)
+	return protocol.Errorf(protocol.Invalid, "%v", f) // it is not wanted, now or later
 }

@@ -160,23 +160,25 @@ func (b bot) deliver(ctx context.Context, method string, m outgoing, later bool)
 	}
 }
 
-// sendError gives Telegram's own no a code. Where its server failed, the
-// message may have been taken.
+// sendError gives Telegram's own no a code: unavailable and limit where it
+// helps to send later, unknown where its server failed and may have taken it.
 func sendError(err error) error {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		return err
 	}
-	code, advice := protocol.Failed, ""
+	code, advice := protocol.Invalid, "" // it is not wanted, now or later
 	switch {
 	case f.status == 429:
 		code, advice = protocol.Limit, fmt.Sprintf("; it asks to wait %d s", int(f.wait.Seconds()))
 	case f.status == 403:
-		advice = "; the person has blocked the bot or never started it"
+		code, advice = protocol.NotFound, "; the person has blocked the bot or never started it"
 	case f.status == 400 && f.says("not found", "can't be edited"):
 		code = protocol.NotFound
 	case f.status == 401 || f.status == 404:
-		advice = "; the bot's token is wrong"
+		code, advice = protocol.Unavailable, "; the bot's token is wrong: store the right one with `ambit secret set`"
+	case f.status < 400:
+		code, advice = protocol.Unavailable, "; a redirect is not followed: correct base_url"
 	case f.status >= 500:
 		code, advice = protocol.Unknown, "; whether the message was sent can't be told"
 	}

@@ -187,14 +187,14 @@ func TestSendErrors(t *testing.T) {
 		"dropped":      {func(s *telegramtest.Server) { s.Drop("sendMessage", 1) }, channel.Send{Chat: "111", Text: "x"}, protocol.Unknown, "", 1},
 		"not there":    {func(s *telegramtest.Server) { s.Close() }, channel.Send{Chat: "111", Text: "x"}, protocol.Unavailable, "", 0},
 		"server fault": {func(s *telegramtest.Server) { s.Fail("sendMessage", 502, "Bad Gateway", 1) }, channel.Send{Chat: "111", Text: "x"}, protocol.Unknown, "502", 0},
-		"blocked":      {func(s *telegramtest.Server) { s.Block(ann, true) }, channel.Send{Chat: "111", Text: "x"}, protocol.Failed, "blocked", 0},
+		"blocked":      {func(s *telegramtest.Server) { s.Block(ann, true) }, channel.Send{Chat: "111", Text: "x"}, protocol.NotFound, "blocked", 0},
 		"unknown chat": {nil, channel.Send{Chat: "99", Text: "x"}, protocol.NotFound, "chat not found", 0},
 		"no chat":      {nil, channel.Send{Chat: "@ann", Text: "x"}, protocol.NotFound, "no private chat", 0},
 		"a group":      {nil, channel.Send{Chat: "-100", Text: "x"}, protocol.NotFound, "no private chat", 0},
 		"nothing":      {nil, channel.Send{Chat: "111", Text: " \n"}, protocol.Invalid, "", 0},
 		"no end":       {nil, channel.Send{Chat: "111", Text: strings.Repeat("word ", 20000)}, protocol.Invalid, "messages", 0},
 		"second part":  {func(s *telegramtest.Server) { s.Limit("sendMessage", 0, 0) }, channel.Send{Chat: "111", Text: strings.Repeat("word ", 1200), Replace: "77777"}, protocol.NotFound, "", 0},
-		"wrong token":  {func(s *telegramtest.Server) { s.Revoke("1:another-token") }, channel.Send{Chat: "111", Text: "x"}, protocol.Failed, "token", 0},
+		"wrong token":  {func(s *telegramtest.Server) { s.Revoke("1:another-token") }, channel.Send{Chat: "111", Text: "x"}, protocol.Unavailable, "token", 0},
 		"no entities":  {func(s *telegramtest.Server) { s.Fail("sendMessage", 400, "Bad Request: can't parse entities", 1) }, channel.Send{Chat: "111", Text: "**x**"}, "", "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
