@@ -127,7 +127,7 @@ func (a account) next(c cursor, events []channel.Event, w channel.Wait) (channel
 			query.Set("since", c.Since)
 			query.Set("set_presence", "offline")
 		}
-		if c.Since != "" && len(c.Told) == 0 {
+		if c.Since != "" && len(c.Told) == 0 && c.Fails == 0 { // whether all is well again is not worth a wait
 			query.Set("timeout", strconv.Itoa(longPoll*1000))
 			timeout = (longPoll + 15) * time.Second
 		}

@@ -112,7 +112,10 @@ func (b bot) next(c cursor, events []channel.Event, w channel.Wait) (channel.Pol
 			query.Set("offset", strconv.FormatInt(c.Offset, 10))
 		}
 		timeout = (longPoll + 15) * time.Second
-		w.Idle = idleAnswer
+		if w.Idle = idleAnswer; c.Fails > 0 { // whether all is well again is not worth a wait
+			query.Set("timeout", "0")
+			w.Idle, timeout = "", patience
+		}
 	}
 	args, err := b.request("GET", "", method, query, timeout).Args()
 	if err != nil {

@@ -227,6 +227,20 @@ func TestTroublePasses(t *testing.T) {
 	if l.Trouble != "" {
 		t.Error(l.Trouble)
 	}
+	if l.Next.Idle != idleAnswer || !strings.Contains(string(l.Next.Request), "timeout=50") {
+		t.Errorf("after it was over it waits for %s", l.Next.Request)
+	}
+}
+
+// TestTroubleEndsWithoutAMessage: that all is well again is found out at once,
+// and not when somebody writes.
+func TestTroubleEndsWithoutAMessage(t *testing.T) {
+	t.Parallel()
+	s, l := begin(t)
+	s.SetWebhook("https://example.org")
+	l.Until(t, func() bool { return l.Trouble != "" })
+	s.SetWebhook("")
+	l.Until(t, func() bool { return l.Trouble == "" })
 }
 
 func TestDenied(t *testing.T) {
