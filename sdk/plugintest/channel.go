@@ -160,7 +160,7 @@ func checkTrouble(s *suite) error {
 	}
 	var tries atomic.Int64
 	if _, err := s.poll(in, refuse(&tries)); channelTrapped(err) || tries.Load() > maxTries {
-		return fmt.Errorf("poll tried a denied effect %d times: %v", tries.Load(), err)
+		return fmt.Errorf("poll tried a denied effect %d times: %s", tries.Load(), fmt.Sprint(err))
 	}
 	return s.usable("denied requests")
 }
@@ -197,7 +197,7 @@ func checkSend(s *suite) error {
 	var tries atomic.Int64
 	err := send(channel.Send{Chat: s.cfg.Chat, Text: "x"}, refuse(&tries))
 	if protocol.CodeOf(err) != protocol.Denied || err == nil || tries.Load() > maxTries {
-		return fmt.Errorf("after %d denied effects the code is %s instead of denied: %v", tries.Load(), protocol.CodeOf(err), err)
+		return fmt.Errorf("after %d denied effects the code is %s instead of denied: %s", tries.Load(), protocol.CodeOf(err), fmt.Sprint(err))
 	}
 	return s.usable("messages that were not sent")
 }
