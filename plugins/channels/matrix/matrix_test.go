@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ambithost/ambit/plugins/channels/channeltest"
+	"github.com/ambithost/ambit/plugins/channels/matrix/matrixtest"
 	"github.com/ambithost/ambit/sdk/channel"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -16,16 +17,21 @@ import (
 const digest = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 // begin is a bot that polls, and Ann in a direct chat with it.
-func begin(t *testing.T) (bot, ann person, room string, l *channeltest.Loop) {
+func begin(t *testing.T) (s *matrixtest.Server, bot, ann matrixtest.Person, room string, l *channeltest.Loop) {
 	t.Helper()
-	d := server(t)
-	bot, ann = d.person(t, "bot"), d.person(t, "ann")
-	l = connect(bot)
+	s = matrixtest.Start(t)
+	bot, ann = s.Person(t, "bot"), s.Person(t, "ann")
+	l = connect(s, bot.Token)
 	l.Until(t, func() bool { return at0(l).Since != "" })
-	room = ann.room(true, bot)
-	ann.say(room, text("hello"))
+	room = ann.Room(true, bot)
+	ann.Say(room, matrixtest.Text("hello"))
 	l.Until(t, func() bool { return len(l.Events) == 1 })
-	return bot, ann, room, l
+	return s, bot, ann, room, l
+}
+
+// connect is the plugin with the account that a token is of.
+func connect(s *matrixtest.Server, token string) *channeltest.Loop {
+	return channeltest.New(matrix(), map[string]string{"base_url": s.URL}, map[string]string{"MATRIX_TOKEN": token})
 }
 
 func at0(l *channeltest.Loop) (c cursor) {
@@ -44,9 +50,9 @@ func texts(l *channeltest.Loop) (list []string) {
 // it did.
 func TestInvitation(t *testing.T) {
 	t.Parallel()
-	_, ann, room, l := begin(t)
+	_, _, ann, room, l := begin(t)
 	e := l.Events[0]
-	if e.Text != "hello" || e.Chat != (channel.Chat{ID: room, Direct: true}) || e.From.ID != ann.id || e.From.Name == "" || e.At.IsZero() || e.ID == "" {
+	if e.Text != "hello" || e.Chat != (channel.Chat{ID: room, Direct: true}) || e.From.ID != ann.ID || e.From.Name == "" || e.At.IsZero() || e.ID == "" {
 		t.Errorf("%+v", e)
 	}
 	if l.Trouble != "" {
@@ -58,12 +64,12 @@ func TestInvitation(t *testing.T) {
 // cut off now and then.
 func TestBurst(t *testing.T) {
 	t.Parallel()
-	_, ann, room, l := begin(t)
+	_, _, ann, room, l := begin(t)
 	want := []string{"hello"}
 	for i := range 130 {
 		s := fmt.Sprint("message ", i)
 		want = append(want, s)
-		ann.say(room, text(s))
+		ann.Say(room, matrixtest.Text(s))
 	}
 	begun := l.Rounds
 	l.Cut = func(round int) bool { return round < begun+6 && round%2 == 0 }
@@ -77,25 +83,25 @@ func TestBurst(t *testing.T) {
 // rooms stay open.
 func TestOnlyDirectChats(t *testing.T) {
 	t.Parallel()
-	bot, ann, room, l := begin(t)
-	eve := ann.d.person(t, "eve")
-	other := ann.room(false, bot)
-	ann.say(other, text("in a group"))
-	ann.do("POST", escape("rooms", room, "invite"), map[string]string{"user_id": eve.id})
-	eve.join(room)
-	eve.say(room, text("now there are three"))
+	s, bot, ann, room, l := begin(t)
+	eve := s.Person(t, "eve")
+	other := ann.Room(false, bot)
+	ann.Say(other, matrixtest.Text("in a group"))
+	ann.Invite(room, eve)
+	eve.Join(room)
+	eve.Say(room, matrixtest.Text("now there are three"))
 	if _, err := l.Send(t, channel.Send{Chat: room, Text: "private"}); protocol.CodeOf(err) != protocol.Invalid || !strings.Contains(err.Error(), "3 have joined") {
 		t.Error(err)
 	}
 	// A second direct chat shows that the first was passed over.
-	second := ann.room(true, bot)
-	ann.say(second, text("again"))
+	second := ann.Room(true, bot)
+	ann.Say(second, matrixtest.Text("again"))
 	l.Until(t, func() bool { return len(l.Events) >= 2 })
 	if got := texts(l); !slices.Equal(got, []string{"hello", "again"}) {
 		t.Errorf("%q", got)
 	}
-	for _, e := range ann.messages(other) {
-		if e.Sender == bot.id {
+	for _, e := range ann.Messages(other) {
+		if e.Sender == bot.ID {
 			t.Errorf("the bot is in the other room: %s", e.Content)
 		}
 	}
@@ -103,18 +109,18 @@ func TestOnlyDirectChats(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	t.Parallel()
-	_, ann, room, l := begin(t)
+	_, _, ann, room, l := begin(t)
 	data := bytes.Repeat([]byte{1, 2, 0xff}, 1000)
-	uri := ann.upload("image/png", data)
-	first := ann.say(room, text("one"))
-	ann.say(room, map[string]any{"msgtype": "m.text", "body": "* edited", "m.relates_to": map[string]string{"rel_type": "m.replace", "event_id": first}, "m.new_content": text("edited")})
-	ann.say(room, map[string]any{"msgtype": "m.notice", "body": "from a bot"})
-	ann.say(room, map[string]any{"msgtype": "m.image", "body": "look", "filename": "../a.png", "url": uri, "info": map[string]any{"size": len(data), "mimetype": "image/png"}})
-	ann.say(room, map[string]any{"msgtype": "m.file", "body": "gone.txt", "url": "mxc://localhost/nothing"})
-	ann.say(room, map[string]any{"msgtype": "m.file", "body": "big.bin", "url": uri, "info": map[string]any{"size": 6 << 20}})
-	ann.say(room, map[string]any{"msgtype": "m.audio", "body": "x", "url": uri})
-	ann.event(room, "m.room.encrypted", map[string]string{"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x"})
-	ann.say(room, text("end"))
+	uri := ann.Upload("image/png", data)
+	first := ann.Say(room, matrixtest.Text("one"))
+	ann.Say(room, map[string]any{"msgtype": "m.text", "body": "* edited", "m.relates_to": map[string]string{"rel_type": "m.replace", "event_id": first}, "m.new_content": matrixtest.Text("edited")})
+	ann.Say(room, map[string]any{"msgtype": "m.notice", "body": "from a bot"})
+	ann.Say(room, map[string]any{"msgtype": "m.image", "body": "look", "filename": "../a.png", "url": uri, "info": map[string]any{"size": len(data), "mimetype": "image/png"}})
+	ann.Say(room, map[string]any{"msgtype": "m.file", "body": "gone.txt", "url": "mxc://localhost/nothing"})
+	ann.Say(room, map[string]any{"msgtype": "m.file", "body": "big.bin", "url": uri, "info": map[string]any{"size": 6 << 20}})
+	ann.Say(room, map[string]any{"msgtype": "m.audio", "body": "x", "url": uri})
+	ann.Put(room, "m.room.encrypted", map[string]string{"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x"})
+	ann.Say(room, matrixtest.Text("end"))
 	l.Until(t, func() bool { return slices.Contains(texts(l), "end") })
 	got := texts(l)[1:]
 	for i, want := range []string{"one", "look", "[gone.txt was not fetched", "[big.bin was not fetched: it is larger", "[a message of type m.audio", "[an encrypted message", "end"} {
@@ -129,7 +135,7 @@ func TestKinds(t *testing.T) {
 
 func TestSend(t *testing.T) {
 	t.Parallel()
-	bot, ann, room, l := begin(t)
+	_, bot, ann, room, l := begin(t)
 	in := channel.Send{Chat: room, Text: "**bold** <b> & `code`", Key: "k1"}
 	var refs []string
 	for range 3 { // the same message, tried again
@@ -149,9 +155,9 @@ func TestSend(t *testing.T) {
 		t.Error(err)
 	}
 	var mine []outgoing
-	for _, e := range ann.messages(room) {
+	for _, e := range ann.Messages(room) {
 		var m outgoing
-		if e.Sender == bot.id && e.Type == "m.room.message" && json.Unmarshal(e.Content, &m) == nil {
+		if e.Sender == bot.ID && e.Type == "m.room.message" && json.Unmarshal(e.Content, &m) == nil {
 			mine = append(mine, m)
 		}
 	}
@@ -169,17 +175,17 @@ func TestSend(t *testing.T) {
 // by the bot itself, does not.
 func TestQuestion(t *testing.T) {
 	t.Parallel()
-	_, ann, room, l := begin(t)
+	_, _, ann, room, l := begin(t)
 	q := &channel.Question{Approval: 1<<60 + 1, Digest: digest}
 	sent, err := l.Send(t, channel.Send{Chat: room, Text: "Charge **5 USD**?", Question: q})
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged := ann.say(room, map[string]any{"msgtype": "m.text", "body": "x", "ambit.question": question{"7", digest}})
-	ann.react(room, forged, approveKey)
-	ann.react(room, sent.Ref, "👍")
-	ann.react(room, sent.Ref, denyKey)
-	ann.react(room, sent.Ref, approveKey)
+	forged := ann.Say(room, map[string]any{"msgtype": "m.text", "body": "x", "ambit.question": question{"7", digest}})
+	ann.React(room, forged, approveKey)
+	ann.React(room, sent.Ref, "👍")
+	ann.React(room, sent.Ref, denyKey)
+	ann.React(room, sent.Ref, approveKey)
 	l.Until(t, func() bool { return len(l.Events) >= 4 })
 	var got []channel.Reply
 	for _, e := range l.Events {
@@ -195,8 +201,7 @@ func TestQuestion(t *testing.T) {
 
 func TestWrongToken(t *testing.T) {
 	t.Parallel()
-	d := server(t)
-	l := connect(person{d: d, token: "not-one-of-any-account"})
+	l := connect(matrixtest.Start(t), "not-one-of-any-account")
 	l.Until(t, func() bool { return l.Trouble != "" })
 	if !strings.Contains(l.Trouble, "ambit secret set MATRIX_TOKEN") || strings.Contains(l.Trouble, "not-one-of") || l.Next.After < 15000 {
 		t.Errorf("%+v", l.Next)
@@ -209,16 +214,16 @@ func TestWrongToken(t *testing.T) {
 // TestAnotherAccount does not go on from a place in this one's history.
 func TestAnotherAccount(t *testing.T) {
 	t.Parallel()
-	bot, ann, _, l := begin(t)
-	next := bot.d.person(t, "next")
-	l.Secrets["MATRIX_TOKEN"] = next.token
+	s, bot, ann, _, l := begin(t)
+	next := s.Person(t, "next")
+	l.Secrets["MATRIX_TOKEN"] = next.Token
 	l.Restart()
 	was := at0(l)
-	l.Until(t, func() bool { return at0(l).User == next.id && at0(l).Since != "" })
-	room := ann.room(true, next)
-	ann.say(room, text("to the next"))
+	l.Until(t, func() bool { return at0(l).User == next.ID && at0(l).Since != "" })
+	room := ann.Room(true, next)
+	ann.Say(room, matrixtest.Text("to the next"))
 	l.Until(t, func() bool { return len(l.Events) == 2 })
-	if was.User != bot.id {
+	if was.User != bot.ID {
 		t.Errorf("%+v", was)
 	}
 }
@@ -227,7 +232,7 @@ func TestAnotherAccount(t *testing.T) {
 // plugin sleeps on.
 func TestIdle(t *testing.T) {
 	t.Parallel()
-	_, _, _, l := begin(t)
+	_, _, _, _, l := begin(t)
 	was := l.Cursor
 	l.Next.Request = bytes.Replace(l.Next.Request, []byte("timeout=50000"), []byte("timeout=1"), 1)
 	for range 5 {
