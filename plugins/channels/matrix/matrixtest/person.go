@@ -60,7 +60,7 @@ func (p Person) raw(method, path, kind string, body []byte) (got map[string]any)
 	if p.Token != "" {
 		r.Header.Set("Authorization", "Bearer "+p.Token)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := direct().Do(r)
 	if err != nil {
 		p.t.Fatal(err)
 	}

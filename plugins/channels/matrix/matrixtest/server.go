@@ -11,7 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
+	"os/exec" //nolint:depguard // a server for tests, part of no program
 	"path/filepath"
 	"testing"
 	"time"
@@ -66,12 +66,21 @@ func (s *Server) ready(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if resp, err := http.DefaultClient.Do(r); err == nil {
+		if resp, err := direct().Do(r); err == nil {
 			return resp.Body.Close()
 		}
-		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	return errors.New("the home server did not start")
+}
+
+// direct is a client that asks no proxy.
+func direct() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 }
 
 // binary finds the server where `make dendrite` puts it, or on the PATH.

@@ -68,9 +68,8 @@ type Server struct {
 // New starts a server with one bot. It ends with the test.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{
-		Token: "700000001:AAF-test_0123456789abcdefghijklmnopq", //nolint:gosec // nobody's
-		bot:   700000001, nextID: 424200001, done: make(chan struct{}),
+	s := &Server{ //nolint:gosec // nobody's token
+		Token: "700000001:AAF-test_0123456789abcdefghijklmnopq", bot: 700000001, nextID: 424200001, done: make(chan struct{}),
 		wake: make(chan struct{}), users: map[int64]User{}, blocked: map[int64]bool{}, answered: map[string]string{}, open: map[string]bool{},
 		files: map[string][]byte{}, sizes: map[string]int64{}, calls: map[string]int{},
 	}
