@@ -96,6 +96,12 @@ tools: $(BUF) $(LINT) $(GEN_GO) $(GEN_GRPC) ## build the pinned tools into bin/t
 $(BUF) $(LINT) $(GEN_GO) $(GEN_GRPC):
 	GOBIN=$(@D) GOFLAGS= go install $(PKG)
 
+# The Matrix home server that plugins/channels/matrix is tested with; not part of
+# tools, for it takes minutes. Its SQLite needs a C compiler.
+.PHONY: dendrite
+dendrite: ## build a Matrix home server into bin/tools
+	GOBIN=$(TOOLS) GOFLAGS= CGO_ENABLED=1 go install github.com/matrix-org/dendrite/cmd/dendrite@v0.13.8
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin && find plugins/dist -type f ! -name .keep -delete

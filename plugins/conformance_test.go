@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,7 @@ func TestConformance(t *testing.T) {
 				Open:     func(t *testing.T) plugintest.Plugin { return inCell{start(t, driver, spec)} },
 				Effect:   func() plugintest.Effect { return world(b.Name).Effect },
 				Args:     arguments(b.Name),
+				Chat:     chats()[b.Name],
 			})
 		})
 	}
@@ -111,6 +113,8 @@ func settings(name string) map[string]string {
 	switch name {
 	case "openai", "anthropic", "ollama", "gemini":
 		return map[string]string{"base_url": "https://models.example/v1", "model": "test"}
+	case "telegram", "matrix":
+		return map[string]string{"base_url": "https://chat.example", "secret": strings.ToUpper(name) + "_TOKEN"}
 	}
 	return nil
 }
@@ -138,6 +142,10 @@ func world(name string) *plugintest.World {
 		_, _ = w.Effect(context.Background(), "schedule.create", []byte(`{"text": "A sample", "every": "1h"}`)) // a world never fails
 	case "openai", "anthropic", "ollama", "gemini":
 		w.HTTP = serveModel
+	case "telegram":
+		w.HTTP = serveTelegram
+	case "matrix":
+		w.HTTP = serveMatrix
 	}
 	return w
 }

@@ -31,8 +31,8 @@ func (h Header) Get(name string) string {
 // plugin names it and never sees it.
 type Secret struct {
 	Name string `json:"name"`
-	// In is "header", "query" or "body". In a body, every "{{secret:NAME}}"
-	// is replaced.
+	// In is "header", "query", "path" or "body". In the URL's path and in a
+	// body, every "{{secret:NAME}}" is replaced.
 	In     string `json:"in"`
 	As     string `json:"as,omitempty"`     // header or query field
 	Prefix string `json:"prefix,omitempty"` // put in front, e.g. "Bearer "

@@ -144,7 +144,7 @@ func (s *Service) deliver(ctx context.Context, a Agent, p *Peer, seq int64, text
 		return nil
 	}
 	for failures := 0; ; {
-		send := channel.Send{Chat: p.Chat, Text: text}
+		send := channel.Send{Chat: p.Chat, Text: text, Key: fmt.Sprintf("%s/%d", p.Session, seq)}
 		if cutOff {
 			send.Text = "(This may reach you twice: sending it was cut off.)\n\n" + text
 		}

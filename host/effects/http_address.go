@@ -94,7 +94,7 @@ func (c *client) lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 		if errors.As(err, &dns) && dns.IsNotFound {
 			return nil, protocol.Errorf(protocol.Failed, "http.request: there is no host %s", host)
 		}
-		return nil, protocol.Errorf(protocol.Failed, "http.request: the address of %s can't be found now: %s", host, oneLine(err.Error(), 300))
+		return nil, protocol.Errorf(protocol.Unavailable, "http.request: the address of %s can't be found now: %s", host, oneLine(err.Error(), 300))
 	}
 	addrs := make([]netip.Addr, 0, len(found))
 	for _, a := range found {

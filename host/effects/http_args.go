@@ -32,13 +32,17 @@ type httpArgs struct {
 // secretRef asks the host to put a secret into the request.
 type secretRef struct {
 	Name   string `json:"name"`
-	In     string `json:"in"` // header, query or body
+	In     string `json:"in"` // header, query, path or body
 	As     string `json:"as,omitempty"`
 	Prefix string `json:"prefix,omitempty"`
 }
 
 // placeholder is what stands for the secret in a body.
 func (r secretRef) placeholder() string { return "{{secret:" + r.Name + "}}" }
+
+// pathPlaceholder is the same in a path, in the one spelling that [parseURL]
+// gives it.
+func (r secretRef) pathPlaceholder() string { return "%7B%7Bsecret:" + r.Name + "%7D%7D" }
 
 // headerList is one header's values: a string or a list of strings.
 type headerList []string
@@ -162,7 +166,7 @@ func (r *httpRequest) checkSecrets(upload bool) error {
 		return badSecret("a Range can't be asked for with secrets: a part of an echo can't be recognised")
 	}
 	for _, s := range r.secrets {
-		if err := s.check(r.body, upload); err != nil {
+		if err := s.check(r, upload); err != nil {
 			return err
 		}
 	}
@@ -173,7 +177,7 @@ func badSecret(format string, v ...any) error {
 	return protocol.Errorf(protocol.Invalid, "http.request: secrets: "+format, v...)
 }
 
-func (r secretRef) check(body []byte, upload bool) error {
+func (r secretRef) check(req *httpRequest, upload bool) error {
 	if err := checkSecretName(r.Name); err != nil {
 		return err
 	}
@@ -192,15 +196,19 @@ func (r secretRef) check(body []byte, upload bool) error {
 		if r.As == "" || badName(r.As) {
 			return badSecret("%s: want a parameter name in as", r.Name)
 		}
+	case "path":
+		if r.As != "" || r.Prefix != "" || !strings.Contains(req.url.path, r.pathPlaceholder()) {
+			return badSecret("%s: want %s in the URL's path, and neither as nor prefix", r.Name, r.placeholder())
+		}
 	case "body":
 		if upload {
 			return badSecret("%s: a body that is uploaded in pieces can't hold a secret", r.Name)
 		}
-		if r.As != "" || r.Prefix != "" || !bytes.Contains(body, []byte(r.placeholder())) {
+		if r.As != "" || r.Prefix != "" || !bytes.Contains(req.body, []byte(r.placeholder())) {
 			return badSecret("%s: want %s in the body, and neither as nor prefix", r.Name, r.placeholder())
 		}
 	default:
-		return badSecret("%s: in %.20q: want header, query or body", r.Name, r.In)
+		return badSecret("%s: in %.20q: want header, query, path or body", r.Name, r.In)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
@@ -175,19 +176,19 @@ func (x *exchange) perform(ctx context.Context, f *gate.Flight, addrs []netip.Ad
 
 // send puts the request on the wire and takes the answer.
 func (x *exchange) send(ctx context.Context, s *stream, f *gate.Flight, addrs []netip.Addr, values []secret.Value) error {
-	header, query, body, err := x.req.inject(values)
+	in, err := x.req.inject(values)
 	if err != nil {
 		return err
 	}
 	u := x.req.url
-	plainPath, err := url.PathUnescape(u.path)
+	plainPath, err := url.PathUnescape(in.path)
 	if err != nil {
 		return protocol.Errorf(protocol.Invalid, "url: malformed path")
 	}
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { s.sent.Store(true) }}
 	hr := (&http.Request{
-		Method: x.req.method, Header: header, Host: u.authority(), ProtoMajor: 1, ProtoMinor: 1,
-		URL: &url.URL{Scheme: u.scheme, Host: u.authority(), Path: plainPath, RawPath: u.path, RawQuery: query},
+		Method: x.req.method, Header: in.header, Host: u.authority(), ProtoMajor: 1, ProtoMinor: 1,
+		URL: &url.URL{Scheme: u.scheme, Host: u.authority(), Path: plainPath, RawPath: in.path, RawQuery: in.query},
 	}).WithContext(httptrace.WithClientTrace(ctx, trace))
 	hr.Header.Set("Accept-Encoding", "gzip")
 	tr := x.call.e.http.transport(u, addrs)
@@ -199,8 +200,8 @@ func (x *exchange) send(ctx context.Context, s *stream, f *gate.Flight, addrs []
 	if x.upload {
 		return x.startUpload(ctx, s, f, hr)
 	}
-	if len(body) > 0 {
-		hr.Body, hr.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	if len(in.body) > 0 {
+		hr.Body, hr.ContentLength = io.NopCloser(bytes.NewReader(in.body)), int64(len(in.body))
 	}
 	began := time.Now()
 	timer := time.AfterFunc(x.left, func() { s.cancel(errTimeout) })
@@ -292,6 +293,9 @@ func (s *stream) fail(err error) error {
 		text = "http.request: " + s.x.req.url.authority() + " gave an answer that can't be read"
 	default:
 		text = "http.request: " + s.x.req.url.authority() + ": " + oneLine(s.red.text(err.Error()), 300)
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+			code = protocol.Unavailable // nothing was sent, and it may be there later
+		}
 	}
 	if s.sent.Load() && !s.x.req.reads() && !s.hasHead.Load() {
 		return protocol.Errorf(protocol.Unknown, "%s; whether the server acted on it can't be told", text)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -58,32 +59,59 @@ func (e *Effects) secret(ctx context.Context, name string) (secret.Value, error)
 	return v, nil
 }
 
-// inject puts the secrets into copies of header, query and body. Errors name
-// the secret and the place, never the value.
-func (r *httpRequest) inject(values []secret.Value) (http.Header, string, []byte, error) {
-	header, query, body := r.header.Clone(), r.url.query, r.body
+// injected is what of a request can carry a secret, with the secrets in it.
+type injected struct {
+	header      http.Header
+	path, query string // escaped
+	body        []byte
+}
+
+// inject puts the secrets into copies of header, path, query and body. Errors
+// name the secret and the place, never the value.
+func (r *httpRequest) inject(values []secret.Value) (injected, error) {
+	in := injected{header: r.header.Clone(), path: r.url.path, query: r.url.query, body: r.body}
 	for i, ref := range r.secrets {
 		raw := values[i].Reveal()
 		switch ref.In {
 		case "header":
 			v := ref.Prefix + string(raw)
 			if !httpguts.ValidHeaderFieldValue(v) {
-				return nil, "", nil, protocol.Errorf(protocol.Invalid, "secret %s holds characters that no header can", ref.Name)
+				return in, protocol.Errorf(protocol.Invalid, "secret %s holds characters that no header can", ref.Name)
 			}
-			header.Set(ref.As, v)
+			in.header.Set(ref.As, v)
+		case "path":
+			if !plainInPath(raw) {
+				return in, protocol.Errorf(protocol.Invalid, "secret %s holds characters that could change which path is meant; want letters, digits and - . _ ~ : @", ref.Name)
+			}
+			in.path = strings.ReplaceAll(in.path, ref.pathPlaceholder(), string(raw))
 		case "query":
-			if query != "" {
-				query += "&"
+			if in.query != "" {
+				in.query += "&"
 			}
-			query += url.QueryEscape(ref.As) + "=" + url.QueryEscape(ref.Prefix+string(raw))
+			in.query += url.QueryEscape(ref.As) + "=" + url.QueryEscape(ref.Prefix+string(raw))
 		case "body":
 			mark := []byte(ref.placeholder())
-			if len(body)+bytes.Count(body, mark)*len(raw) > protocol.MaxArgs { // before it is built
-				return nil, "", nil, protocol.Errorf(protocol.Limit, "http.request: with its secrets the body has more than %d bytes", protocol.MaxArgs)
+			if len(in.body)+bytes.Count(in.body, mark)*len(raw) > protocol.MaxArgs { // before it is built
+				return in, protocol.Errorf(protocol.Limit, "http.request: with its secrets the body has more than %d bytes", protocol.MaxArgs)
 			}
-			body = bytes.ReplaceAll(body, mark, raw)
+			in.body = bytes.ReplaceAll(in.body, mark, raw)
 		}
 		clear(raw)
 	}
-	return header, query, body, nil
+	if len(in.path) > maxURL {
+		return in, protocol.Errorf(protocol.Limit, "http.request: with its secrets the path has more than %d bytes", maxURL)
+	}
+	return in, nil
+}
+
+// plainInPath holds a secret to characters that mean themselves in a segment
+// of a path: what policy saw of the path around it stays true. Dots alone
+// could be a step up.
+func plainInPath(raw []byte) bool {
+	for _, c := range raw {
+		if !unreserved(c) && c != ':' && c != '@' {
+			return false
+		}
+	}
+	return len(bytes.Trim(raw, ".")) > 0
 }

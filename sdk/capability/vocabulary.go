@@ -71,7 +71,7 @@ func hostPowers() []Capability {
 		{Name: "kv.read", Risk: Read, Doc: "Read the plugin's own key-value store.", Attributes: keyAttrs(), Scope: keyScope()},
 		{Name: "kv.write", Risk: Write, Doc: "Write or delete in the plugin's own key-value store.", Attributes: keyAttrs(), Scope: keyScope()},
 		{Name: "secret.use", Risk: Read, Doc: "Have the host put a secret into a request. The plugin names it and never sees it.",
-			Attributes: []Attribute{required("name", "string", "the secret's name"), required("authority", "string", "where it is sent"), required("place", "string", "header, query or body")},
+			Attributes: []Attribute{required("name", "string", "the secret's name"), required("authority", "string", "where it is sent"), required("place", "string", "header, query, path or body")},
 			Scope:      []ScopeKey{allow("names", "name", MatchExact, "secret names"), hosts}},
 		{Name: "file.read", Risk: Read, Doc: "Read a file of the agent's workspace.", Attributes: pathAttrs(), Scope: pathScope()},
 		{Name: "file.write", Risk: Write, Doc: "Write or remove a file of the agent's workspace.", Attributes: pathAttrs(), Scope: pathScope()},

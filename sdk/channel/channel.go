@@ -114,6 +114,11 @@ type Reply struct {
 // any other that it may have been, or never can be.
 type Send struct {
 	Chat string `json:"chat"`
+	// Key names the message: it is the same each time the same message is
+	// tried, and no other has it. A service that can tell a repetition gets it;
+	// then a break of the connection is unavailable too, for to try again is
+	// safe.
+	Key string `json:"key,omitempty"`
 	// Text is Markdown. The plugin splits what is too long for the service.
 	Text string `json:"text,omitempty"`
 	// Question is shown below the text, with a way to answer it.

@@ -46,6 +46,17 @@
 //     they are the response's text.
 //  15. A denied effect is an error with code denied.
 //
+// Of a channel:
+//
+//  16. poll gives events and a cursor within the bounds of package channel, and
+//     waits only for what the manifest requires.
+//  17. The same poll twice gives the same events: a host that was cut off lost
+//     none. It goes on from a cursor alone, and survives one that is not its own.
+//  18. When what it waits for is denied, it says so, and waits.
+//  19. send takes Markdown of any kind to a chat that there is, refuses one that
+//     there is not for good, and tells a denial.
+//  20. Answers that make no sense are survived, and not asked for again at once.
+//
 // After each failure it provokes the suite asks for describe again: a plugin
 // is still usable after an error.
 package plugintest
@@ -86,6 +97,8 @@ type Config struct {
 	Args map[string]string
 	// Model is the model name asked for; "" is "test".
 	Model string
+	// Chat is a chat that a channel can send to in the world of Effect.
+	Chat string
 }
 
 // Run checks all duties that the manifest's kinds call for, each in a subtest
@@ -119,6 +132,8 @@ func every(*manifest.Manifest) bool     { return true }
 func tools(m *manifest.Manifest) bool   { return len(m.Tools) > 0 }
 func isModel(m *manifest.Manifest) bool { return m.Is(manifest.Model) }
 
+func isChannel(m *manifest.Manifest) bool { return m.Is(manifest.Channel) }
+
 func duties() []duty {
 	return []duty{
 		{1, "describe", "describe agrees with the manifest", every, checkDescribe},
@@ -136,6 +151,11 @@ func duties() []duty {
 		{13, "response", "complete returns a valid response", isModel, checkResponse},
 		{14, "deltas", "what is emitted is deltas that add up to the response's text", isModel, checkDeltas},
 		{15, "model denied", "a denied effect is an error with code denied", isModel, checkModelDenied},
+		{16, "arrives", "poll gives events and a cursor within the bounds", isChannel, checkArrives},
+		{17, "cursor", "the same poll twice gives the same events", isChannel, checkCursor},
+		{18, "trouble", "a denied wait is told, and followed by a wait", isChannel, checkTrouble},
+		{19, "send", "send takes what it can, and refuses what it can't for good", isChannel, checkSend},
+		{20, "channel nonsense", "answers that make no sense are survived, and not asked for again at once", isChannel, checkChannelNonsense},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,8 +20,9 @@ const sampleSchema = `{"type":"object","properties":{"path":{"type":"string"},"t
 func sampleManifest(t *testing.T) *manifest.Manifest {
 	t.Helper()
 	m, err := manifest.Parse([]byte(`{"manifest":1,"name":"sample","version":"1.0.0","description":"A sample.","runtime":"wasm","module":"s.wasm",
-		"kinds":["tool","model"],"tools":[{"name":"show","description":"Show a file.","input":` + sampleSchema + `}],
-		"requires":[{"capability":"file.read","scope":{"paths":["docs/"]},"reason":"It shows files."}]}`))
+		"kinds":["tool","model","channel"],"tools":[{"name":"show","description":"Show a file.","input":` + sampleSchema + `}],
+		"requires":[{"capability":"file.read","scope":{"paths":["docs/"]},"reason":"It shows files."},
+			{"capability":"http.request","scope":{"hosts":["post.example"],"methods":["GET","POST"]},"reason":"It brings messages."}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +50,7 @@ func samplePlugin() sdk.Plugin {
 			}
 			return resp, nil
 		},
+		Poll: samplePoll, Send: sampleSend,
 	}
 }
 
@@ -67,6 +70,7 @@ func sampleWorld() Effect {
 	w := new(World)
 	w.SetFile("docs/sample", []byte("some text"))
 	w.SetFile("docs/answer", []byte("an answer"))
+	w.HTTP = postOffice
 	return w.Effect
 }
 
@@ -79,7 +83,7 @@ func (c caller) Call(ctx context.Context, export string, input []byte, effect fu
 
 func TestGoodPlugin(t *testing.T) {
 	t.Parallel()
-	Run(t, Config{Manifest: sampleManifest(t), Effect: sampleWorld, Open: func(*testing.T) Plugin { return Direct(samplePlugin(), nil) }})
+	Run(t, Config{Manifest: sampleManifest(t), Effect: sampleWorld, Chat: "here", Open: func(*testing.T) Plugin { return Direct(samplePlugin(), nil) }})
 }
 
 // breach is a plugin that breaks one duty, and what the suite must say of it.
@@ -106,7 +110,7 @@ func TestEachDutyCanFail(t *testing.T) {
 			if b.wrap != nil {
 				plugin = b.wrap(plugin)
 			}
-			cfg := Config{Manifest: sampleManifest(t), Effect: sampleWorld}
+			cfg := Config{Manifest: sampleManifest(t), Effect: sampleWorld, Chat: "here"}
 			err := duties()[b.duty-1].check(newSuite(t.Context(), cfg, plugin))
 			if err == nil || !strings.Contains(err.Error(), b.want) {
 				t.Errorf("duty %d: got %v\nwant %q in it", b.duty, err, b.want)
@@ -124,7 +128,7 @@ func TestEachDutyCanFail(t *testing.T) {
 }
 
 func breaches() []breach {
-	return append(toolBreaches(), protocolBreaches()...)
+	return slices.Concat(toolBreaches(), protocolBreaches(), channelBreaches())
 }
 
 func handle(h func(context.Context, *sdk.Call) (sdk.Result, error)) func(*sdk.Plugin) {
