@@ -105,7 +105,7 @@ func (c *client) do(ctx context.Context, a ask) (api.Doc, error) {
 
 // judge turns an answer into its document or an error.
 func (c *client) judge(ctx context.Context, a ask, resp *sdk.Response, b []byte) (api.Doc, error) {
-	c.pace.heed(ctx, c.h, resp.Header)
+	c.pace.heed(ctx, c.h, a, resp.Header)
 	doc, parseErr := api.Parse(b)
 	good := resp.Status >= 200 && resp.Status < 300
 	switch {

@@ -56,7 +56,7 @@ func (p pace) rates(kind string, young bool) []rate {
 	var list []rate
 	switch {
 	case !p.live:
-		list = map[string][]rate{"read": {{100, time.Minute}}, "write": {{100, time.Minute}}, "post": {{1, 30 * time.Minute}}, "comment": {{50, time.Hour}}}[kind]
+		list = map[string][]rate{"read": {{100, time.Minute}}, "post": {{1, 30 * time.Minute}}, "comment": {{50, time.Hour}}}[kind]
 	case young && kind == "post":
 		list = []rate{{1, 2 * time.Hour}}
 	case young && kind == "comment":
@@ -73,10 +73,11 @@ func (p pace) rates(kind string, young bool) []rate {
 
 func (p pace) scaled(d time.Duration) time.Duration { return time.Duration(float64(d) / p.faster) }
 
-// kinds are the limits that a request falls under.
-func kinds(a ask) []string {
+// kinds are the limits that a request falls under, the widest first. The first
+// open server counts all requests alike.
+func (p pace) kinds(a ask) []string {
 	list := []string{"read"}
-	if a.method != "GET" {
+	if a.method != "GET" && p.live {
 		list = []string{"write"}
 	}
 	if a.kind != "" {
@@ -98,7 +99,7 @@ func (p pace) take(ctx context.Context, h *sdk.Host, a ask) (keys []string, err 
 		return nil, err
 	}
 	clean := maxClean
-	for _, kind := range kinds(a) {
+	for _, kind := range p.kinds(a) {
 		free, err := p.free(ctx, h, kind, young, clock.Now, &clean)
 		if err != nil {
 			return nil, err
@@ -107,7 +108,7 @@ func (p pace) take(ctx context.Context, h *sdk.Host, a ask) (keys []string, err 
 			return nil, tooEarly(kind, free, clock.Now, "by the limits that this plugin keeps; nothing was sent")
 		}
 	}
-	for _, kind := range kinds(a) {
+	for _, kind := range p.kinds(a) {
 		key := used + kind + "/" + strconv.FormatInt(clock.Now.UnixNano(), 10)
 		if err := h.Put(ctx, key, nil); err != nil {
 			return nil, err
@@ -203,17 +204,14 @@ func (p pace) registered(ctx context.Context, h *sdk.Host) error {
 	return h.Put(ctx, since+strconv.FormatInt(clock.Now.UnixNano(), 10), nil)
 }
 
-// heed notes a server's word that nothing is left for now. The header does not say
-// of which requests, so it holds for all.
-func (p pace) heed(ctx context.Context, h *sdk.Host, header sdk.Header) {
+// heed notes a server's word that nothing is left for now of such requests.
+func (p pace) heed(ctx context.Context, h *sdk.Host, a ask, header sdk.Header) {
 	left, err := strconv.ParseInt(strings.TrimSpace(header.Get("X-RateLimit-Remaining")), 10, 64)
 	reset, err2 := strconv.ParseInt(strings.TrimSpace(header.Get("X-RateLimit-Reset")), 10, 64)
 	if err != nil || err2 != nil || left > 0 || reset <= 0 || reset > 1<<40 {
 		return
 	}
-	for _, kind := range []string{"read", "write"} {
-		_ = p.block(ctx, h, kind, time.Unix(reset, 0)) // the server will say it again
-	}
+	_ = p.block(ctx, h, p.kinds(a)[0], time.Unix(reset, 0)) // the server will say it again
 }
 
 func (p pace) block(ctx context.Context, h *sdk.Host, kind string, t time.Time) error {
@@ -237,7 +235,7 @@ func (p pace) wait(ctx context.Context, h *sdk.Host, a ask, header sdk.Header, d
 		d = time.Minute
 	}
 	free := clock.Now.Add(min(d, longestWait))
-	list := kinds(a)
+	list := p.kinds(a)
 	kind := list[len(list)-1] // the narrowest: after a post that came too early others may go on
 	if err := p.block(ctx, h, kind, free); err != nil {
 		return err
