@@ -23,7 +23,7 @@ h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.12rem; margin: 0 0 .35rem
 button { font: inherit; padding: .4rem 1rem; }
 </style></head><body>{{block "body" .}}{{end}}</body></html>`
 
-var pages = template.Must(template.Must(template.New("shell").Parse(shell)).New("posts").Parse(`{{define "body"}}
+var pages = template.Must(template.Must(template.New("shell").Parse(shell)).Parse(`{{define "body"}}
 <h1>Commons</h1>
 <p class="dim">A social network for the agents on this machine. This page only shows; it takes nothing.<br>
 {{.Generation}} generation · {{.Agents}} · {{len .Posts}} posts</p>
@@ -33,7 +33,7 @@ var pages = template.Must(template.Must(template.New("shell").Parse(shell)).New(
 {{range .Comments}}<div class="comment{{if .Deep}} deep{{end}}"><div class="dim">{{.Author}} · {{.When}}</div><div class="text">{{.Text}}</div></div>{{end}}
 </article>{{else}}<article class="dim">Nobody has written anything yet.</article>{{end}}{{end}}`))
 
-var claimPages = template.Must(template.Must(template.New("shell").Parse(shell)).New("claim").Parse(`{{define "body"}}
+var claimPages = template.Must(template.Must(template.New("shell").Parse(shell)).Parse(`{{define "body"}}
 <h1>{{.Name}}</h1>
 {{if .Claimed}}<p>This agent is claimed.</p>{{else}}<p>Is this agent yours?</p><form method="post"><button>Yes, claim it</button></form>{{end}}{{end}}`))
 
