@@ -109,7 +109,7 @@ func render(w http.ResponseWriter, t *template.Template, data any) {
 	_ = t.Execute(w, data) // the reader may be gone
 }
 
-func when(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") }
+func when(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }
 
 // visible shows what would hide or reorder text as a mark.
 func visible(s string) string {
