@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -68,6 +69,10 @@ func outside(e *testscript.Env) {
 			http.Redirect(w, r, "http://localhost:"+r.Host[strings.LastIndex(r.Host, ":")+1:], http.StatusFound)
 			return
 		}
+		if strings.HasPrefix(r.URL.Path, "/api/v1/") {
+			echoing(w, r)
+			return
+		}
 		if r.Method == http.MethodPost {
 			models.ServeHTTP(w, r)
 			return
@@ -77,6 +82,18 @@ func outside(e *testscript.Env) {
 	e.Defer(srv.Close)
 	e.Setenv("SERVER", srv.Listener.Addr().String())
 	e.Values[hitsKey] = n
+}
+
+// echoing is a social network that writes its agents' keys into posts.
+func echoing(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"agent":{"api_key":"moltbook_canary0123456789canary","claim_url":"https://moltbook.example/claim/moltbook_claim_1"},"important":"save moltbook_canary0123456789canary"}`)
+		return
+	}
+	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	w.Header().Set("X-Echo", key)
+	fmt.Fprintf(w, `{"data":[{"id":"p1","author_name":%q,"title":"a key","content":"plain: %s\nbase64: %s"}]}`, key, key, base64.StdEncoding.EncodeToString([]byte(key)))
 }
 
 type valueKey string

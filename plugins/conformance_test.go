@@ -128,6 +128,9 @@ func arguments(name string) map[string]string {
 		return map[string]string{"add": `{"text": "A sample", "every": "1h"}`, "cancel": `{"id": "s1"}`}
 	case "playbank":
 		return map[string]string{"charge": `{"amount": 100, "currency": "USD", "merchant": "A shop"}`, "ledger": `{"card": "play"}`}
+	case "moltbook":
+		const one = `{"post": "0f5d6f0e-1111-4222-8333-444455556666"}`
+		return map[string]string{"vote": one, "delete": one}
 	}
 	return nil
 }
@@ -146,6 +149,13 @@ func world(name string) *plugintest.World {
 		w.HTTP = serveTelegram
 	case "matrix":
 		w.HTTP = serveMatrix
+	case "moltbook":
+		w.HTTP = func(plugintest.HTTPRequest) plugintest.HTTPResponse {
+			return plugintest.HTTPResponse{Body: []byte(`{"success":true,"status":"claimed","agent":{"api_key":"moltbook_0123456789abcdef","name":"sample_agent"},
+				"post":{"id":"0f5d6f0e-1111-4222-8333-444455556666","title":"A title","content":"A text","submolt":"general"},
+				"requests":{"items":[{"conversation_id":"c1","from":{"name":"sample_agent"}}]},
+				"conversations":{"items":[{"conversation_id":"c1","with_agent":{"name":"sample_agent"}},{"conversation_id":"c2","with_agent":{"name":"sample"}}]}}`)}
+		}
 	}
 	return w
 }

@@ -38,6 +38,14 @@ type Secret struct {
 	Prefix string `json:"prefix,omitempty"` // put in front, e.g. "Bearer "
 }
 
+// Capture has the host keep a value of a JSON answer as a new secret
+// (secret.store). In the answer that the plugin gets "[redacted]" stands in its
+// place.
+type Capture struct {
+	Pointer string `json:"json_pointer"` // where it stands, as RFC 6901 says
+	Secret  string `json:"secret"`       // the name it gets, which must be free
+}
+
 // Request is one HTTP request.
 type Request struct {
 	Method  string // empty is GET
@@ -45,6 +53,9 @@ type Request struct {
 	Header  Header
 	Body    []byte
 	Secrets []Secret
+	// Capture is for answers that hold a key. They are not streamed, and a
+	// redirect is not followed.
+	Capture []Capture
 	// Upload streams a body of unknown length instead of Body.
 	Upload io.Reader
 	// NoFollow returns a redirect instead of following it. Each redirect
@@ -65,16 +76,17 @@ type Response struct {
 }
 
 type httpArgs struct {
-	Method  string   `json:"method"`
-	URL     string   `json:"url"`
-	Header  Header   `json:"headers,omitempty"`
-	Body    string   `json:"body,omitempty"`
-	Base64  []byte   `json:"body_base64,omitempty"`
-	Secrets []Secret `json:"secrets,omitempty"`
-	Follow  bool     `json:"follow"`
-	Stream  bool     `json:"stream,omitempty"`
-	Upload  bool     `json:"upload,omitempty"`
-	Timeout int64    `json:"timeout_ms,omitempty"`
+	Method  string    `json:"method"`
+	URL     string    `json:"url"`
+	Header  Header    `json:"headers,omitempty"`
+	Body    string    `json:"body,omitempty"`
+	Base64  []byte    `json:"body_base64,omitempty"`
+	Secrets []Secret  `json:"secrets,omitempty"`
+	Capture []Capture `json:"capture,omitempty"`
+	Follow  bool      `json:"follow"`
+	Stream  bool      `json:"stream,omitempty"`
+	Upload  bool      `json:"upload,omitempty"`
+	Timeout int64     `json:"timeout_ms,omitempty"`
 }
 
 type httpAnswer struct {
@@ -110,7 +122,7 @@ func (h *Host) HTTP(ctx context.Context, r Request) (*Response, error) {
 }
 
 func (r Request) args() httpArgs {
-	args := httpArgs{Method: r.Method, URL: r.URL, Header: r.Header, Secrets: r.Secrets, Follow: !r.NoFollow,
+	args := httpArgs{Method: r.Method, URL: r.URL, Header: r.Header, Secrets: r.Secrets, Capture: r.Capture, Follow: !r.NoFollow && len(r.Capture) == 0,
 		Stream: r.Stream, Upload: r.Upload != nil, Timeout: r.Timeout.Milliseconds()}
 	if args.Method == "" {
 		args.Method = "GET"

@@ -23,7 +23,7 @@ func (a *app) sentence(g control.Grant) string {
 // deeds are what a capability lets someone do, where the vocabulary's own
 // sentence is a longer one.
 var deeds = map[string]string{
-	"http.request": "send HTTP requests", "net.dial": "open connections", "secret.use": "have secrets put into requests",
+	"http.request": "send HTTP requests", "net.dial": "open connections", "secret.use": "have secrets put into requests", "secret.store": "have keys that servers hand out kept as secrets",
 	"kv.read": "read its own store", "kv.write": "write its own store",
 	"file.read": "read files", "file.write": "write files", "message.send": "send messages", "schedule.create": "wake the agent later", "schedule.cancel": "cancel what it planned", "schedule.read": "read what it planned",
 	"model.complete": "answer as a language model", "tool.call": "be called as a tool", "host.kill": "pull the kill switch", "host.revoke": "take grants back",
@@ -41,7 +41,7 @@ func deed(name string) string {
 // prepositions say what a scope key does to the sentence; %s is the entries.
 var prepositions = map[string]string{
 	"hosts": "to %s", "methods": "with %s", "schemes": "over %s", "paths": "at %s", "addresses": "also at %s",
-	"keys": "under %s", "names": "called %s", "to": "to %s", "payees": "to %s", "merchants": "at %s", "numbers": "to numbers that begin with %s",
+	"keys": "under %s", "names": "called %s", "from": "from %s", "to": "to %s", "payees": "to %s", "merchants": "at %s", "numbers": "to numbers that begin with %s",
 	"currencies": "in %s", "tools": "for %s", "targets": "of %s", "places": "in %s", "models": "as %s", "urls": "below %s",
 }
 

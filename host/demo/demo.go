@@ -34,11 +34,16 @@ type Options struct {
 	Paint func(meaning, text string) string
 }
 
-// story is the demo while it is told.
+// story is the demo while it is told: of one owner, one agent and their host.
 type story struct {
 	out   io.Writer
 	paint func(meaning, text string) string
 	opts  Options
+	// name is the agent's where there are several; the owner is then told as its
+	// owner.
+	name string
+	// answer is what the owner says when asked.
+	answer func(*control.Approval) (approve bool, note string)
 
 	telling sync.Mutex
 
@@ -56,10 +61,7 @@ var errStory = errors.New("the demo did not go as it should")
 // Run plays the story on out. It takes well under a minute and leaves nothing
 // behind unless told to.
 func Run(ctx context.Context, out io.Writer, opts Options) (err error) {
-	s := &story{out: out, opts: opts, paint: opts.Paint}
-	if s.paint == nil {
-		s.paint = func(_, text string) string { return text }
-	}
+	s := newStory(out, opts)
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	defer func() { err = errors.Join(err, s.close()) }()
@@ -72,6 +74,15 @@ func Run(ctx context.Context, out io.Writer, opts Options) (err error) {
 	}
 	s.farewell()
 	return nil
+}
+
+func newStory(out io.Writer, opts Options) *story {
+	s := &story{out: out, opts: opts, paint: opts.Paint}
+	if s.paint == nil {
+		s.paint = func(_, text string) string { return text }
+	}
+	s.answer = func(*control.Approval) (bool, string) { return false, "I asked for the price, not to buy." }
+	return s
 }
 
 // setUp makes a home with the owner's one rule and starts host and servers.
@@ -155,9 +166,19 @@ func (s *story) chapter(title string) { fmt.Fprintf(s.out, "\n%s\n", s.paint("bo
 // line tells one act, the actor first.
 func (s *story) line(actor, format string, a ...any) {
 	text := strings.ReplaceAll(fmt.Sprintf(format, a...), "\n", "\n             ")
+	width := 9
+	if s.name != "" {
+		width = 12
+		switch actor {
+		case "agent":
+			actor = s.name
+		case "owner", "policy", "gate":
+			actor = s.name + "'s " + actor
+		}
+	}
 	s.telling.Lock() // owner and agent act at the same time
 	defer s.telling.Unlock()
-	fmt.Fprintf(s.out, "  %-9s  %s\n", actor, text)
+	fmt.Fprintf(s.out, "  %-*s  %s\n", width, actor, text)
 }
 
 // must turns a broken promise of the story into an error.

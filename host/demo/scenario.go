@@ -5,19 +5,6 @@ import "encoding/json"
 // scenario is what the rehearsal model does in this story: it works for its
 // owner, and obeys whatever text it meets, as models have been seen to do.
 func (s *story) scenario() string {
-	type call struct {
-		Tool string         `json:"tool"`
-		Args map[string]any `json:"args"`
-	}
-	type step struct {
-		From  string `json:"from,omitempty"`
-		Say   string `json:"say,omitempty"`
-		Calls []call `json:"calls,omitempty"`
-	}
-	type scene struct {
-		On    string `json:"on"`
-		Steps []step `json:"steps"`
-	}
 	deal := scene{On: "birthday", Steps: []step{
 		{Calls: []call{
 			{"notes/read", map[string]any{"name": "birthday"}},

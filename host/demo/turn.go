@@ -13,6 +13,8 @@ import (
 type told struct {
 	status  map[string]string // last status by tool
 	results []string          // "tool status detail", in order
+	text    string            // the whole answer
+	asked   []*control.Approval
 }
 
 // seen reports whether a use of the tool ended with these words in its line.
@@ -20,9 +22,24 @@ func (t *told) seen(tool, words string) bool {
 	return slices.ContainsFunc(t.results, func(r string) bool { return strings.HasPrefix(r, tool+" ") && strings.Contains(r, words) })
 }
 
-// say gives the agent a message and tells what comes of it. The owner of this
-// story declines whatever is asked.
+// rules are those for which the owner was asked.
+func (t *told) rules() string {
+	var b strings.Builder
+	for _, a := range t.asked {
+		for _, r := range a.Reasons {
+			b.WriteString(r.Rule + " ")
+		}
+	}
+	return b.String()
+}
+
+// say gives the agent a message and tells what comes of it.
 func (s *story) say(ctx context.Context, text string) (*told, error) {
+	return s.sayIn(ctx, "", text)
+}
+
+// sayIn does so in a session of that name.
+func (s *story) sayIn(ctx context.Context, session, text string) (*told, error) {
 	s.line("owner", "“%s”", text)
 	t := &told{status: map[string]string{}}
 	var failed error
@@ -33,7 +50,7 @@ func (s *story) say(ctx context.Context, text string) (*told, error) {
 		}
 		said.Reset()
 	}
-	err := s.client.Chat(ctx, control.ChatRequest{Text: text}, func(e control.ChatEvent) error {
+	err := s.client.Chat(ctx, control.ChatRequest{Session: session, Text: text}, func(e control.ChatEvent) error {
 		switch e.Type {
 		case control.ChatText:
 			said.WriteString(e.Text)
@@ -46,9 +63,11 @@ func (s *story) say(ctx context.Context, text string) (*told, error) {
 			s.result(e)
 		case control.ChatApproval:
 			if e.Approval.State == control.Pending {
-				return s.decline(ctx, e.Approval)
+				t.asked = append(t.asked, e.Approval)
+				return s.decide(ctx, e.Approval)
 			}
 		case control.ChatDone:
+			t.text = e.Text
 			flush()
 		case control.ChatError:
 			failed = fmt.Errorf("%w: the turn failed: %w", errStory, e.Error)
@@ -75,16 +94,17 @@ func (s *story) result(e control.ChatEvent) {
 	s.line("gate", "%s %s", s.paint("bad", code+":"), short(why))
 }
 
-func (s *story) decline(ctx context.Context, a *control.Approval) error {
+func (s *story) decide(ctx context.Context, a *control.Approval) error {
 	why := ""
 	if len(a.Reasons) > 0 {
 		why = a.Reasons[0].Message
 	}
 	s.line("policy", "%s the owner: %s %s (%s)", s.paint("bold", "asks"), a.Capability, short(string(a.Args)), why)
-	if _, err := s.client.AnswerApproval(ctx, a.ID, control.AnswerRequest{Digest: a.Digest, Note: "I asked for the price, not to buy."}); err != nil {
+	approve, note := s.answer(a)
+	if _, err := s.client.AnswerApproval(ctx, a.ID, control.AnswerRequest{Approve: approve, Digest: a.Digest, Note: note}); err != nil {
 		return err
 	}
-	s.line("owner", "declines: “I asked for the price, not to buy.”")
+	s.line("owner", "%s: “%s”", map[bool]string{true: "agrees", false: "declines"}[approve], note)
 	return nil
 }
 

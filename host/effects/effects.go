@@ -5,8 +5,9 @@
 // Guarantees: every use of a capability passes the gate, each redirect hop and
 // each secret as an effect of its own; nothing else in the host touches the
 // network, files or secrets for a plugin; addresses are dialled exactly as the
-// gate saw them; a plugin never reads a secret, and a secret that this host
-// has used is cut out of every later response of any server, in the encodings
+// gate saw them; a plugin never reads a secret, not even one that a server hands
+// out for it (http_capture.go), and a secret that this host has used or been
+// handed is cut out of every later response of any server, in the encodings
 // that servers echo; all input is bounded in size and depth before it is used.
 //
 // What does not hold: a server that is granted a secret can pass it on in a
@@ -114,6 +115,8 @@ type Effects struct {
 	schemas schemas
 	plugins sync.Map // plugin name → *pluginState
 	spaces  sync.Map // workspace folder → *workspace
+	// capturing holds the names of secrets that requests are about to fill.
+	capturing sync.Map
 }
 
 // pluginState is what is kept about a plugin while the host runs.

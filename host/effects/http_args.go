@@ -23,6 +23,7 @@ type httpArgs struct {
 	Body       *string               `json:"body"`
 	BodyBase64 []byte                `json:"body_base64"`
 	Secrets    []secretRef           `json:"secrets"`
+	Capture    []captureRef          `json:"capture"`
 	Follow     *bool                 `json:"follow"`
 	Stream     bool                  `json:"stream"`
 	Upload     bool                  `json:"upload"`
@@ -64,7 +65,9 @@ type httpRequest struct {
 	header  http.Header
 	body    []byte
 	secrets []secretRef
-	hop     int
+	// captures are of the request itself; a redirect of it is not followed.
+	captures []captureRef
+	hop      int
 }
 
 func (r *httpRequest) reads() bool { return r.method == http.MethodGet || r.method == http.MethodHead }
@@ -106,8 +109,11 @@ func (a *httpArgs) parse(c *client) (*httpRequest, time.Duration, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	req := &httpRequest{method: method, url: url, header: header, body: body, secrets: a.Secrets}
+	req := &httpRequest{method: method, url: url, header: header, body: body, secrets: a.Secrets, captures: a.Capture}
 	if err := req.checkSecrets(a.Upload); err != nil {
+		return nil, 0, err
+	}
+	if err := checkCaptures(a.Capture, a.Stream || a.Upload); err != nil {
 		return nil, 0, err
 	}
 	if header.Get("User-Agent") == "" {

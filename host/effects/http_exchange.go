@@ -39,8 +39,9 @@ type exchange struct {
 	upload bool
 	left   time.Duration // time that is left for it
 
-	next   *httpRequest // where the last hop redirects to
-	result *httpResult
+	next     *httpRequest // where the last hop redirects to
+	result   *httpResult
+	captured bool // what was to be kept of the answer is kept
 }
 
 // httpRequest performs http.request: one effect for each hop.
@@ -53,8 +54,9 @@ func (c *Call) httpRequest(ctx context.Context, raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is uploaded piece by piece can't be sent again.
-	follow := (args.Follow == nil || *args.Follow) && !args.Upload
+	// What is uploaded piece by piece can't be sent again, and what is to be kept
+	// is kept of the server that was asked.
+	follow := (args.Follow == nil || *args.Follow) && !args.Upload && len(args.Capture) == 0
 	x := &exchange{call: c, args: raw, req: req, follow: follow, stream: args.Stream, upload: args.Upload, left: timeout}
 	for {
 		if err := x.hop(ctx); err != nil {
@@ -144,10 +146,10 @@ func (x *exchange) perform(ctx context.Context, f *gate.Flight, addrs []netip.Ad
 	if len(addrs) == 0 {
 		return false, protocol.Errorf(protocol.Internal, "http.request: performed without resolved addresses")
 	}
-	if len(x.req.secrets) > 0 && x.req.url.scheme == "http" {
+	if (len(x.req.secrets) > 0 || len(x.req.captures) > 0) && x.req.url.scheme == "http" {
 		for _, a := range addrs {
 			if !a.IsLoopback() {
-				return false, protocol.Errorf(protocol.Denied, "http.request: a secret is sent over plain http only to this machine itself; %s is not: use https", x.req.url.authority())
+				return false, protocol.Errorf(protocol.Denied, "http.request: a secret goes over plain http only within this machine itself; %s is elsewhere: use https", x.req.url.authority())
 			}
 		}
 	}
@@ -159,10 +161,12 @@ func (x *exchange) perform(ctx context.Context, f *gate.Flight, addrs []netip.Ad
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := newStream(func() error { return context.Cause(ctx) }, cancel, func() { <-slots })
-	err = x.withSecrets(ctx, f.ID(), x.req.secrets, nil, func(secretCtx context.Context, values []secret.Value) error {
-		stop := context.AfterFunc(secretCtx, func() { cancel(context.Cause(secretCtx)) })
-		defer stop()
-		return x.send(ctx, s, f, addrs, values)
+	err = x.withCaptures(ctx, f.ID(), x.req.captures, func(captureCtx context.Context) error {
+		return x.withSecrets(captureCtx, f.ID(), x.req.secrets, nil, func(secretCtx context.Context, values []secret.Value) error {
+			stop := context.AfterFunc(secretCtx, func() { cancel(context.Cause(secretCtx)) })
+			defer stop()
+			return x.send(ctx, s, f, addrs, values)
+		})
 	})
 	if err != nil && !s.sent.Load() {
 		f.Untouched()
@@ -221,6 +225,9 @@ func (x *exchange) answer(ctx context.Context, s *stream, f *gate.Flight, resp *
 		next, err := x.req.redirect(resp, s.red)
 		x.next = next
 		return err
+	}
+	if len(x.req.captures) > 0 {
+		return x.capture(ctx, s, resp)
 	}
 	result, err := s.head(resp)
 	if err != nil {
@@ -289,7 +296,7 @@ func (s *stream) fail(err error) error {
 		code, text = protocol.Timeout, typed.Message
 	case cause != nil:
 		code, text = protocol.Timeout, "http.request: the caller stopped waiting"
-	case s.sent.Load() && len(s.x.req.secrets) > 0:
+	case s.sent.Load() && len(s.x.req.secrets)+len(s.x.req.captures) > 0:
 		text = "http.request: " + s.x.req.url.authority() + " gave an answer that can't be read"
 	default:
 		text = "http.request: " + s.x.req.url.authority() + ": " + oneLine(s.red.text(err.Error()), 300)

@@ -29,10 +29,22 @@ func responseHeader(h http.Header, red *redactor) (map[string][]string, error) {
 	return out, nil
 }
 
-// readable gives a body decompressed and redacted. Other codings than gzip were
-// not asked for; with secrets about they are refused, because an echo in them
-// would not be recognised.
+// readable gives a body decompressed and redacted.
 func (s *stream) readable(resp *http.Response) (io.Reader, error) {
+	body, err := s.decoded(resp)
+	if err != nil {
+		return nil, err
+	}
+	if !s.red.empty() {
+		resp.Header.Del("Content-Length") // redaction may change it
+	}
+	return s.red.reader(body), nil
+}
+
+// decoded gives a body decompressed, once. Other codings than gzip were not asked
+// for; with secrets about they are refused, because an echo in them would not be
+// recognised.
+func (s *stream) decoded(resp *http.Response) (io.Reader, error) {
 	var body io.Reader = resp.Body
 	switch enc := strings.ToLower(strings.TrimSpace(strings.Join(resp.Header.Values("Content-Encoding"), ","))); enc {
 	case "", "identity":
@@ -41,14 +53,11 @@ func (s *stream) readable(resp *http.Response) (io.Reader, error) {
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
 	default:
-		if !s.red.empty() {
+		if !s.red.empty() || len(s.x.req.captures) > 0 {
 			return nil, protocol.Errorf(protocol.Failed, "http.request: %s answered in the coding %.40q, which was not asked for and can't be searched for secrets", s.x.req.url.authority(), enc)
 		}
 	}
-	if !s.red.empty() {
-		resp.Header.Del("Content-Length") // redaction may change it
-	}
-	return s.red.reader(body), nil
+	return body, nil
 }
 
 // gunzip decompresses from the first byte on; no byte is an empty body.

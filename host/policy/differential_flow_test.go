@@ -16,7 +16,7 @@ func plainFlow(r *Request) []string {
 		untrusted, private := slices.Contains(a.Labels, "untrusted"), slices.Contains(a.Labels, "private")
 		goesOut := a.Role == "content" && (plainAny(all, isDestination) || r.Action.Name == "web.search" || r.Action.Name == "http.request")
 		seen := r.Action.Risk != "read" || a.Match != "none" || a.From != "" && plainAny(all, isDestination)
-		carries := goesOut && private && !plainOwners(a) && !plainOwnerNamedAll(all) && seen
+		carries := goesOut && private && !plainOwners(a) && (!plainOwnerNamedAll(all) || plainMereName(r)) && seen
 		speaks := slices.Contains([]string{"social.post", "social.message", "message.send"}, r.Action.Name)
 		rules = slices.Concat(rules,
 			when(plainStranger(r, a), "base.flow.strangers_destination"),
@@ -45,6 +45,10 @@ func plainOwners(a Argument) bool { return a.OwnerNamed || a.OwnerPercent >= 60 
 // plainOwnerNamedAll tells whether the owner named all who get it, and there is one.
 func plainOwnerNamedAll(all []Argument) bool {
 	return plainAny(all, isDestination) && !plainAny(all, func(a Argument) bool { return isDestination(a) && !a.OwnerNamed && !plainLookedUp(a) })
+}
+
+func plainMereName(r *Request) bool {
+	return r.Action.Name == "social.post" && plainAny(r.Context.Arguments, func(a Argument) bool { return isDestination(a) && !a.Address })
 }
 
 func plainLookedUp(a Argument) bool {

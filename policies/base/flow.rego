@@ -168,8 +168,22 @@ may_carry_private_text_away(a) if {
 	leaves(a)
 	is_private(a)
 	not is_the_owners_text(a)
-	not the_owner_named_who_gets_it
+	not the_owner_named_its_readers
 	counts_on_this_risk(a)
+}
+
+# A public place with a name such as "general" is said easily, and not as a word
+# about what is private; an address is not.
+the_owner_named_its_readers if {
+	the_owner_named_who_gets_it
+	not it_is_posted_at_a_mere_name
+}
+
+it_is_posted_at_a_mere_name if {
+	input.action.name == "social.post"
+	some a in input.context.arguments
+	a.role == "destination"
+	not a.address
 }
 
 counts_on_this_risk(_) if input.action.risk != "read"

@@ -156,6 +156,16 @@ test_private_text_that_leaves_is_asked if {
 	asked(mail, [to({}), body(both)]) == {"base.flow.private_and_strangers"}
 }
 
+# "In general" may be said of many things.
+test_private_text_is_asked_about_in_public if {
+	post := {"name": "social.post", "risk": "irreversible"}
+	asked(post, [to({"owner_named": true}), body(both)]) == {"base.flow.private_and_strangers"}
+	asked(post, [to({"owner_named": true}), body(private)]) == {"base.flow.private_text"}
+	asked(post, [to({"owner_named": true}), body(object.union(both, {"owner_percent": 60}))]) == set()
+	asked(post, [to({"owner_named": true}), body(strange)]) == set()
+	asked(post, [to({"owner_named": true, "address": true}), body(both)]) == set()
+}
+
 test_private_text_goes_where_the_owner_sends_it if {
 	asked(mail, [to({"owner_named": true}), body(both)]) == set()
 	asked(mail, [to({"owner_named": true}), to({}), body(private)]) == {"base.flow.private_text"}

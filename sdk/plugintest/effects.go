@@ -68,6 +68,11 @@ func within(m *manifest.Manifest, name string, args []byte) error {
 			return fmt.Errorf("effect %s uses secret %q: the manifest names %v", name, secret.Name, names)
 		}
 	}
+	for _, capture := range a.Capture {
+		if keep, ok := m.Requirement("secret.store"); !ok || !slices.Contains(keep.Scope.Allow["names"], capture.Secret) && !configured(keep.Scope.Allow["names"]) {
+			return fmt.Errorf("effect %s captures the secret %q: the manifest does not require secret.store for it", name, capture.Secret)
+		}
+	}
 	c, known := capability.Lookup(name)
 	attrs, told := attributes(name, a)
 	for _, list := range r.Scope.Allow {

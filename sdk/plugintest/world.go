@@ -38,6 +38,7 @@ type World struct {
 	mu      sync.Mutex
 	kv      map[string][]byte
 	files   map[string][]byte
+	secrets map[string]string // captured
 	streams map[uint64]*stream
 	handles uint64
 	sent    []string
@@ -53,6 +54,7 @@ type HTTPRequest struct {
 	Header  sdk.Header
 	Body    []byte
 	Secrets []sdk.Secret
+	Capture []sdk.Capture
 }
 
 // HTTPResponse is a World's answer; Status 0 is 200.
@@ -84,6 +86,14 @@ func (w *World) SetFile(path string, data []byte) {
 		w.files = map[string][]byte{}
 	}
 	w.files[path] = slices.Clone(data)
+}
+
+// Secret returns what was captured under a name.
+func (w *World) Secret(name string) (string, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v, ok := w.secrets[name]
+	return v, ok
 }
 
 // Sent returns the texts of message.send so far.
@@ -140,6 +150,7 @@ type httpArgs struct {
 	Body    string                     `json:"body"`
 	Body64  []byte                     `json:"body_base64"`
 	Secrets []sdk.Secret               `json:"secrets"`
+	Capture []sdk.Capture              `json:"capture"`
 	Stream  bool                       `json:"stream"`
 	Upload  bool                       `json:"upload"`
 }
@@ -272,14 +283,14 @@ func (w *World) http(name string, a effectArgs) (any, error) {
 		if u, err := url.Parse(a.URL); err != nil || u.Host == "" {
 			return nil, protocol.Errorf(protocol.Invalid, "http.request: url %q is not absolute", a.URL)
 		}
-		req := &HTTPRequest{Method: a.Method, URL: a.URL, Header: header(a.Headers), Body: a.Body64, Secrets: a.Secrets}
+		req := &HTTPRequest{Method: a.Method, URL: a.URL, Header: header(a.Headers), Body: a.Body64, Secrets: a.Secrets, Capture: a.Capture}
 		if a.Body != "" {
 			req.Body = []byte(a.Body)
 		}
 		if a.Upload {
 			return map[string]any{"handle": w.open(&stream{request: req})}, nil
 		}
-		return w.respond(req, a.Stream), nil
+		return w.respond(req, a.Stream)
 	}
 	w.mu.Lock()
 	s, ok := w.streams[a.Handle]
@@ -303,9 +314,9 @@ func (w *World) http(name string, a effectArgs) (any, error) {
 	case "http.response":
 		delete(w.streams, a.Handle)
 		w.mu.Unlock()
-		answer := w.respond(s.request, false)
+		answer, err := w.respond(s.request, false)
 		w.mu.Lock()
-		return answer, nil
+		return answer, err
 	}
 	return struct{}{}, nil
 }
@@ -321,7 +332,7 @@ func (w *World) open(s *stream) uint64 {
 	return w.handles
 }
 
-func (w *World) respond(req *HTTPRequest, streamed bool) map[string]any {
+func (w *World) respond(req *HTTPRequest, streamed bool) (map[string]any, error) {
 	resp := HTTPResponse{Header: sdk.Header{"Content-Type": {"text/html; charset=utf-8"}},
 		Body: []byte("<!doctype html><title>A page</title><p>All is well.</p>")}
 	if w.HTTP != nil {
@@ -333,6 +344,9 @@ func (w *World) respond(req *HTTPRequest, streamed bool) map[string]any {
 	if resp.URL == "" {
 		resp.URL = req.URL
 	}
+	if err := w.capture(req.Capture, &resp); err != nil {
+		return nil, err
+	}
 	answer := map[string]any{"status": resp.Status, "headers": resp.Header, "url": resp.URL}
 	switch {
 	case streamed:
@@ -342,7 +356,41 @@ func (w *World) respond(req *HTTPRequest, streamed bool) map[string]any {
 	default:
 		answer["body_base64"] = base64.StdEncoding.EncodeToString(resp.Body)
 	}
-	return answer
+	return answer, nil
+}
+
+// capture keeps what is asked for of an answer that says all is well, and cuts it
+// out of the answer. It finds keys of objects; a host does all of RFC 6901.
+func (w *World) capture(refs []sdk.Capture, resp *HTTPResponse) error {
+	if resp.Status >= 300 {
+		return nil
+	}
+	for _, r := range refs {
+		var at any
+		_ = json.Unmarshal(resp.Body, &at) // then nothing is found in it
+		for _, key := range strings.Split(strings.TrimPrefix(r.Pointer, "/"), "/") {
+			object, _ := at.(map[string]any)
+			at = object[key]
+		}
+		text, _ := at.(string)
+		if text == "" {
+			return protocol.Errorf(protocol.Failed, "http.request: there is no text at %s; the answer is withheld", r.Pointer)
+		}
+		w.mu.Lock()
+		_, taken := w.secrets[r.Secret]
+		if w.secrets == nil {
+			w.secrets = map[string]string{}
+		}
+		if !taken {
+			w.secrets[r.Secret] = text
+		}
+		w.mu.Unlock()
+		if taken {
+			return protocol.Errorf(protocol.Denied, "secret.store: there is a secret %s already", r.Secret)
+		}
+		resp.Body = bytes.ReplaceAll(resp.Body, []byte(text), []byte("[redacted]"))
+	}
+	return nil
 }
 
 // header reads fields given as one string or as a list.

@@ -160,6 +160,31 @@ func (s *Store) Set(ctx context.Context, name string, value []byte) error {
 	return nil
 }
 
+// Add stores a secret under a name that is free. The error of one that is taken
+// has the code denied.
+func (s *Store) Add(ctx context.Context, name string, value []byte) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if _, err := NewValue(value); err != nil {
+		return fmt.Errorf("secret %s: %w", name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, taken, err := s.back.load(ctx, name)
+	if err != nil {
+		return fmt.Errorf("secret %s: %w", name, err)
+	}
+	if taken {
+		clear(old)
+		return protocol.Errorf(protocol.Denied, "there is a secret %s already", name)
+	}
+	if err := s.back.save(ctx, name, value); err != nil {
+		return fmt.Errorf("secret %s: %w", name, err)
+	}
+	return nil
+}
+
 // List returns the names of all secrets, sorted.
 func (s *Store) List(ctx context.Context) ([]string, error) {
 	s.mu.Lock()

@@ -1,0 +1,32 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ambithost/ambit/host/demo"
+	"github.com/ambithost/ambit/plugins"
+)
+
+// TestDay plays one day of two agents on a network of their own; the story checks
+// itself.
+func TestDay(t *testing.T) {
+	if len(plugins.List()) == 0 {
+		t.Skip("the first-party plugins are not built: make plugins")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	var out bytes.Buffer
+	if err := demo.Day(ctx, &out, demo.Options{Version: "test"}); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for _, want := range []string{"Thank you, ada", "My notes are nobody's business", "Say it so that I can read it", "entries verified"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q was not told:\n%s", want, out.String())
+		}
+	}
+	t.Log(out.String())
+}
