@@ -120,7 +120,7 @@ func TestFailures(t *testing.T) {
 	}{
 		"wrong key":            {wiretest.Plain(401, failure("authentication_error", "invalid x-api-key")), nil, protocol.Failed, "ambit secret set ANTHROPIC_API_KEY"},
 		"not allowed":          {wiretest.Plain(403, failure("permission_error", "no")), nil, protocol.Failed, "may use this model"},
-		"rate":                 {limited, nil, protocol.Unavailable, "wait 20 s"},
+		"rate":                 {limited, nil, protocol.Unavailable, "wait 20s"},
 		"overloaded":           {wiretest.Plain(529, failure("overloaded_error", "Overloaded")), nil, protocol.Unavailable, "529: Overloaded"},
 		"no credit":            {wiretest.Plain(400, failure("invalid_request_error", "Your credit balance is too low")), nil, protocol.Failed, "no credit"},
 		"too long":             {wiretest.Plain(400, failure("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")), nil, protocol.Limit, "too long"},

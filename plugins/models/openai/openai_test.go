@@ -109,7 +109,7 @@ func TestFailures(t *testing.T) {
 	}{
 		"wrong key":           {wiretest.Plain(401, `{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}`), nil, protocol.Failed, "ambit secret set OPENAI_API_KEY"},
 		"no key at a server":  {wiretest.Plain(401, `nope`), map[string]string{"secret": "none"}, protocol.Failed, "it wants a key"},
-		"rate":                {limited, nil, protocol.Unavailable, "wait 20 s"},
+		"rate":                {limited, nil, protocol.Unavailable, "wait 20s"},
 		"no credit":           {wiretest.Plain(429, `{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}`), nil, protocol.Failed, "no credit"},
 		"too long":            {wiretest.Plain(400, `{"error":{"message":"This model's maximum context length is 8192 tokens.","code":"context_length_exceeded"}}`), nil, protocol.Limit, "too long"},
 		"too long, llama.cpp": {wiretest.Plain(400, `{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}`), nil, protocol.Limit, "too long"},
