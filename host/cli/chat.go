@@ -329,13 +329,13 @@ func (a *app) sessionsCmd() *cobra.Command {
 				return nil
 			}
 			t := table{}
-			t.head("SESSION", "AGENT", "LAST TURN", "TURNS", "HAS READ")
+			t.head("SESSION", "AGENT", "LAST TURN", "TURNS", "SPENT", "HAS READ")
 			for _, s := range list {
 				last := a.ago(s.LastTurn)
 				if s.Busy {
 					last = "at work now"
 				}
-				t.addStyled(col{text: s.ID, style: bold}, col{text: s.Agent}, col{text: last}, col{text: fmt.Sprint(s.Turns)}, col{text: orDash(strings.Join(s.Labels, ", "))})
+				t.addStyled(col{text: s.ID, style: bold}, col{text: s.Agent}, col{text: last}, col{text: fmt.Sprint(s.Turns)}, col{text: orDash(spentText(s.Spent))}, col{text: orDash(strings.Join(s.Labels, ", "))})
 			}
 			t.print(a.out, a.color)
 			return nil
