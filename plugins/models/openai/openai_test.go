@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -18,10 +19,12 @@ import (
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
-// ask runs one complete against a server.
+// ask runs one complete against a server that speaks Chat Completions.
 func ask(t *testing.T, s *wiretest.Server, config map[string]string, req model.Request) (resp model.Response, streamed string, err error) {
 	t.Helper()
-	return wiretest.Ask(t, openai(), s, config, req)
+	chat := map[string]string{"api": "chat"}
+	maps.Copy(chat, config)
+	return wiretest.Ask(t, openai(), s, chat, req)
 }
 
 // TestStreams reads streams in the shapes that servers send. Written by hand
@@ -154,6 +157,7 @@ func TestRequest(t *testing.T) {
 		{Role: model.Assistant, Text: "Sunny."},
 		{Role: model.System, Text: "It is one."}, {Role: model.User, Text: "and now?"},
 	}
+	req.Messages = append(req.Messages, wiretest.Look())
 	s := &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.Plain(200, `{"choices":[{"message":{"content":"ok"}}]}`)}}
 	if _, _, err := ask(t, s, map[string]string{"secret": "KEY"}, req); err != nil {
 		t.Fatal(err)
@@ -189,8 +193,9 @@ func TestRequest(t *testing.T) {
 	if got := p.Messages[4].OfTool.Content.OfString.Value; got != "Error: no JSON" || p.Messages[4].OfTool.ToolCallID != "b" {
 		t.Errorf("result %q", got)
 	}
-	if got := p.Messages[6].OfUser.Content.OfString.Value; got != "[message from the host]\nIt is one.\n\nand now?" {
-		t.Errorf("last message %q", got)
+	parts := p.Messages[6].OfUser.Content.OfArrayOfContentParts
+	if len(parts) != 2 || parts[0].OfImageURL.ImageURL.URL != wire.DataURL(wiretest.Look().Images[0]) || parts[1].OfText.Text != "[message from the host]\nIt is one.\n\nand now?\n\nwhat is this?" {
+		t.Errorf("last message %+v", parts)
 	}
 }
 
@@ -282,7 +287,9 @@ func TestDuties(t *testing.T) {
 	s := &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.SSE("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n")}}
 	plugintest.Run(t, plugintest.Config{
 		Manifest: m,
-		Open:     func(*testing.T) plugintest.Plugin { return plugintest.Direct(openai(), nil) },
-		Effect:   func() plugintest.Effect { return (&plugintest.World{HTTP: s.HTTP}).Effect },
+		Open: func(*testing.T) plugintest.Plugin {
+			return plugintest.Direct(openai(), map[string]string{"api": "chat"})
+		},
+		Effect: func() plugintest.Effect { return (&plugintest.World{HTTP: s.HTTP}).Effect },
 	})
 }
