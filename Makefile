@@ -96,6 +96,14 @@ tools: $(BUF) $(LINT) $(GEN_GO) $(GEN_GRPC) ## build the pinned tools into bin/t
 $(BUF) $(LINT) $(GEN_GO) $(GEN_GRPC):
 	GOBIN=$(@D) GOFLAGS= go install $(PKG)
 
+AIMOCK := $(TOOLS)/aimock-1.43.0
+
+.PHONY: aimock
+aimock: $(AIMOCK)/node_modules/.bin/llmock ## install a fake of model providers for the tests (needs npm)
+
+$(AIMOCK)/node_modules/.bin/llmock:
+	npm install --prefix $(AIMOCK) --no-audit --no-fund --no-save --ignore-scripts @copilotkit/aimock@1.43.0
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin && find plugins/dist -type f ! -name .keep -delete
