@@ -24,7 +24,7 @@ func (b backend) Chat(ctx context.Context, req control.ChatRequest, emit func(co
 	watch, done := context.WithCancel(ctx)
 	defer done()
 	events := a.Events(watch, session)
-	id, err := a.Submit(ctx, agent.Message{Session: session, Text: req.Text})
+	id, err := a.Submit(ctx, agent.Message{Session: session, Text: req.Text, Images: req.Images})
 	if err != nil {
 		return err
 	}

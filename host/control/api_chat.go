@@ -12,6 +12,8 @@ type ChatRequest struct {
 	Agent   string `json:"agent,omitempty"`   // empty: the only one
 	Session string `json:"session,omitempty"` // empty: "main"; made when new
 	Text    string `json:"text"`
+	// Images go with the text, bounded as [model.Image] says; base64 in JSON.
+	Images []model.Image `json:"images,omitempty"`
 }
 
 // ChatEventType says which fields of a [ChatEvent] are set.

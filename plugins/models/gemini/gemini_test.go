@@ -194,6 +194,12 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// TestSturdy: a recorded stream means the same however it is written.
+func TestSturdy(t *testing.T) {
+	t.Parallel()
+	wiretest.Sturdy(t, gemini(), nil, thoughtful())
+}
+
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("plugin.yaml")

@@ -170,6 +170,12 @@ func TestThinking(t *testing.T) {
 	}
 }
 
+// TestSturdy: a recorded stream means the same however it is written.
+func TestSturdy(t *testing.T) {
+	t.Parallel()
+	wiretest.Sturdy(t, ollama(), nil, thoughtful())
+}
+
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("plugin.yaml")

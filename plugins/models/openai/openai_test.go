@@ -223,10 +223,7 @@ func TestLikeTheLibrary(t *testing.T) {
 		}
 		body += "data: " + c + "\n\n"
 	}
-	resp, _, err := ask(t, &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.SSE(body + "data: [DONE]\n\n")}}, nil, wiretest.Weather())
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := wiretest.Sturdy(t, openai(), map[string]string{"api": "chat"}, wiretest.SSE(body+"data: [DONE]\n\n"))
 	theirs := acc.Choices[0].Message
 	if resp.Text != theirs.Content || string(resp.Calls[0].Args) != theirs.ToolCalls[0].Function.Arguments || resp.Calls[0].ID != theirs.ToolCalls[0].ID ||
 		resp.Usage.Input != int(acc.Usage.PromptTokens) || resp.Usage.Output != int(acc.Usage.CompletionTokens) {

@@ -96,6 +96,12 @@ func TestResponses(t *testing.T) {
 	}
 }
 
+// TestResponsesAreSturdy: a recorded stream means the same however it is written.
+func TestResponsesAreSturdy(t *testing.T) {
+	t.Parallel()
+	wiretest.Sturdy(t, openai(), map[string]string{"api": "responses"}, reasoned())
+}
+
 func TestResponsesFail(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/ambithost/ambit/sdk"
@@ -52,6 +53,32 @@ func TestOneForm(t *testing.T) {
 	}
 	if StreamError(nil) != nil || StreamError([]byte("null")) != nil {
 		t.Error("no error is an error")
+	}
+}
+
+// TestInPieces: where the network cuts a stream, in a letter or in a line's
+// end, does not matter.
+func TestInPieces(t *testing.T) {
+	t.Parallel()
+	const body = "\ufeff: hi\r\n\r\ndata: {\"a\":\"Grü\r\ndata: ße €\"}\r\r\ndata: {\"a\":\"😀\"}\n\n\ndata: [DONE]\n\n"
+	read := func(r io.Reader) (said string, done bool) {
+		done, err := Each(NewBody(r).Event, func(v struct{ A string }) error { said += v.A + "|"; return nil })
+		if err != nil {
+			t.Error(err)
+		}
+		return said, done
+	}
+	const whole = "data: {\"a\":\"Grüße €\"}\r\n\r\ndata: {\"a\":\"😀\"}\n\n\ndata: [DONE]\n\n"
+	for name, r := range map[string]io.Reader{
+		"at once": strings.NewReader(whole), "a byte at a time": iotest.OneByteReader(strings.NewReader(whole)),
+		"halves": iotest.HalfReader(strings.NewReader(whole)), "the end with the last bytes": iotest.DataErrReader(strings.NewReader(whole)),
+	} {
+		if said, done := read(r); said != "Grüße €|😀|" || !done {
+			t.Errorf("%s: %q, done %v", name, said, done)
+		}
+	}
+	if err := NewBody(iotest.OneByteReader(strings.NewReader(body))).Event(new(any)); protocol.CodeOf(err) != protocol.Failed {
+		t.Errorf("JSON that a line feed cuts in a string: %v", err)
 	}
 }
 
