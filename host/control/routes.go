@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ambithost/ambit/sdk/manifest"
+	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -20,8 +21,8 @@ const (
 	smallBody  = 64 << 10
 	mediumBody = 1 << 20
 	chatBody   = 2*model.MaxImageBytes + mediumBody // images are base64
-	secretBody = MaxSecret*4/3 + 1<<10        // base64
-	callBody   = protocol.MaxArgs + smallBody // the arguments and a bit around
+	secretBody = MaxSecret*4/3 + 1<<10              // base64
+	callBody   = protocol.MaxArgs + smallBody       // the arguments and a bit around
 )
 
 // List is how a list looks on the wire.
