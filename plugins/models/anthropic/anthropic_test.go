@@ -230,6 +230,12 @@ func TestSturdy(t *testing.T) {
 	wiretest.Sturdy(t, anthropic(), nil, wiretest.SSE(thoughtful))
 }
 
+// TestGrows: what a provider saw before stays the beginning of what it is sent.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	wiretest.Grows(t, anthropic(), nil, "messages", wiretest.SSE(thoughtful))
+}
+
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("plugin.yaml")

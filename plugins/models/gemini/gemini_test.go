@@ -200,6 +200,12 @@ func TestSturdy(t *testing.T) {
 	wiretest.Sturdy(t, gemini(), nil, thoughtful())
 }
 
+// TestGrows: what a provider saw before stays the beginning of what it is sent.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	wiretest.Grows(t, gemini(), nil, "contents", thoughtful())
+}
+
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("plugin.yaml")

@@ -176,6 +176,12 @@ func TestSturdy(t *testing.T) {
 	wiretest.Sturdy(t, ollama(), nil, thoughtful())
 }
 
+// TestGrows: what a provider saw before stays the beginning of what it is sent.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	wiretest.Grows(t, ollama(), nil, "messages", thoughtful())
+}
+
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("plugin.yaml")

@@ -271,6 +271,13 @@ func TestDenialKeepsItsCode(t *testing.T) {
 	}
 }
 
+// TestGrows: what a provider saw before stays the beginning of what it is sent.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	wiretest.Grows(t, openai(), map[string]string{"api": "responses"}, "input", reasoned())
+	wiretest.Grows(t, openai(), map[string]string{"api": "chat"}, "messages", wiretest.Plain(200, `{"choices":[{"message":{"content":"ok"},"finish_reason":"stop"}]}`))
+}
+
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("plugin.yaml")

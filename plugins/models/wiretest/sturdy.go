@@ -122,3 +122,48 @@ func grown(v any) any {
 	}
 	return v
 }
+
+// Grows holds an adapter to sending a conversation so that a provider can reuse
+// what it saw before: what the list in a request's field holds up to its last
+// entry, each later request of the conversation begins with, and the rest of the
+// request stays as it was. Marks of what to cache are left out of the comparison.
+func Grows(t *testing.T, p sdk.Plugin, config map[string]string, field string, answer plugintest.HTTPResponse) {
+	t.Helper()
+	all := Conversation()
+	var before []any
+	var rest string
+	for _, n := range []int{3, 6, 9} { // where the model is asked
+		req := all
+		req.Messages = all.Messages[:n]
+		s := One(answer)
+		if _, _, err := Ask(t, p, s, config, req); err != nil {
+			t.Fatal(err)
+		}
+		body := unmarked(Body(t, s.Got[0])).(map[string]any)
+		list, _ := body[field].([]any)
+		delete(body, field)
+		b, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n > 3 && (rest != string(b) || len(list) < len(before) || !reflect.DeepEqual(list[:len(before)-1], before[:len(before)-1])) {
+			t.Errorf("after %d messages it sends\n%v\nand before\n%v\nbeside it %s\nand before %s", n, list, before, b, rest)
+		}
+		before, rest = list, string(b)
+	}
+}
+
+func unmarked(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		delete(v, "cache_control")
+		for key := range v {
+			v[key] = unmarked(v[key])
+		}
+	case []any:
+		for i := range v {
+			v[i] = unmarked(v[i])
+		}
+	}
+	return v
+}
