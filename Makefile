@@ -102,6 +102,14 @@ $(BUF) $(LINT) $(GEN_GO) $(GEN_GRPC):
 dendrite: ## build a Matrix home server into bin/tools
 	GOBIN=$(TOOLS) GOFLAGS= CGO_ENABLED=1 go install github.com/matrix-org/dendrite/cmd/dendrite@v0.13.8
 
+AIMOCK := $(TOOLS)/aimock-1.43.0
+
+.PHONY: aimock
+aimock: $(AIMOCK)/node_modules/.bin/llmock ## install a fake of model providers for the tests (needs npm)
+
+$(AIMOCK)/node_modules/.bin/llmock:
+	npm install --prefix $(AIMOCK) --no-audit --no-fund --no-save --ignore-scripts @copilotkit/aimock@1.43.0
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin && find plugins/dist -type f ! -name .keep -delete

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -102,6 +104,13 @@ const hitsKey valueKey = "hits"
 
 // foreign lays out plugins that were not made for Ambit.
 func foreign(dir string) error {
+	var dot bytes.Buffer
+	if err := png.Encode(&dot, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "dot.png"), dot.Bytes(), 0o600); err != nil {
+		return err
+	}
 	for name, module := range map[string]func() ([]byte, error){
 		"servlet": servlet, "spawner": spawner,
 		"component": func() ([]byte, error) { return []byte("\x00asm\x0d\x00\x01\x00"), nil },

@@ -22,8 +22,17 @@ func modelServers() http.Handler {
 				http.Error(w, `{"error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}`, http.StatusBadRequest)
 				return
 			}
+			if strings.Contains(string(body), "hurry") && strings.HasPrefix(path, "/anthropic") {
+				w.Header().Set("Retry-After", "3600")
+				http.Error(w, `{"type":"error","error":{"type":"rate_limit_error","message":"slow down"}}`, http.StatusTooManyRequests)
+				return
+			}
+			said := events
+			if strings.Contains(string(body), `"media_type":"image/png"`) {
+				said = []string{strings.Replace(strings.Join(events, ""), "Greetings from", "I see a picture, and greet from", 1)}
+			}
 			w.Header().Set("Content-Type", contentType)
-			for _, e := range events {
+			for _, e := range said {
 				if _, err := io.WriteString(w, e); err != nil {
 					return
 				}

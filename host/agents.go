@@ -22,7 +22,7 @@ import (
 func (h *Host) openAgents(context.Context) error {
 	for name, f := range h.file.Agents {
 		a, err := agent.New(agent.Config{
-			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h},
+			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h}, Price: h.price,
 			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute},
 			Zone:   h.zone, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
 		})
@@ -49,17 +49,27 @@ func (h *Host) modelFor(name string) (plugin, modelName string, ok bool) {
 	return found[0], "", true
 }
 
-// models answers the agents' model calls. The plugin is looked up at every
-// call, so that one that is installed or configured counts at once.
+// models answers the agents' model calls. The plugins are looked up at every
+// turn, so that one that is installed or configured counts at once.
 type models struct{ *Host }
 
-func (m models) Complete(ctx context.Context, o gate.Origin, _ string, req model.Request, onDelta func(model.Delta)) (model.Response, error) {
-	plugin, name, ok := m.modelFor(o.Agent)
+// Routes are an agent's model and its fallbacks.
+func (m models) Routes(name string) []agent.Route {
+	plugin, modelName, ok := m.modelFor(name)
 	if !ok {
-		return model.Response{}, m.noModel(o.Agent)
+		return nil
 	}
-	if req.Model == "" {
-		req.Model = name
+	routes := []agent.Route{{Plugin: plugin, Model: modelName}}
+	for _, f := range m.file.Agents[either(name, DefaultAgent)].Fallback {
+		plugin, modelName, _ := strings.Cut(f, "/")
+		routes = append(routes, agent.Route{Plugin: plugin, Model: modelName})
+	}
+	return routes
+}
+
+func (m models) Complete(ctx context.Context, o gate.Origin, plugin string, req model.Request, onDelta func(model.Delta)) (model.Response, error) {
+	if plugin == "" {
+		return model.Response{}, m.noModel(o.Agent)
 	}
 	return m.effects.Complete(ctx, policy.Entity{Type: "agent", ID: o.Agent}, o, plugin, req, onDelta)
 }

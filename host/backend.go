@@ -17,6 +17,7 @@ import (
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/host/store"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -79,7 +80,19 @@ func (b backend) agentStatus(ctx context.Context, name string) control.AgentStat
 	b.clockStatus(ctx, name, &st)
 	midnight := midnightOf(time.Now().In(b.zone))
 	st.TurnsToday, _ = b.state.TurnsSince(ctx, name, midnight)
+	st.Fallback = b.file.Agents[name].Fallback
+	if today, err := b.state.SpentSince(ctx, name, midnight); err == nil {
+		st.Today = b.spent(today)
+	}
 	return st
+}
+
+func (b backend) spent(v store.Spent) control.Spent {
+	s := control.Spent{Tokens: v.Input + v.Output, CostMicros: v.Cost, Unpriced: v.Unpriced}
+	if s.CostMicros > 0 {
+		s.Currency = b.currency()
+	}
+	return s
 }
 
 func midnightOf(t time.Time) time.Time {
@@ -208,7 +221,11 @@ func (b backend) Sessions(ctx context.Context) ([]control.Session, error) {
 			return nil, err
 		}
 		for _, s := range list {
-			out = append(out, control.Session{ID: s.ID, Agent: name, Started: s.Created, LastTurn: s.Updated, Labels: s.Labels, Busy: b.agents[name].Running(s.ID) != ""})
+			spent, err := b.state.SpentIn(ctx, s.ID)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, control.Session{Turns: spent.Turns, Spent: b.spent(spent), ID: s.ID, Agent: name, Started: s.Created, LastTurn: s.Updated, Labels: s.Labels, Busy: b.agents[name].Running(s.ID) != ""})
 		}
 	}
 	return out, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/control"
+	"github.com/ambithost/ambit/host/store"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -23,7 +24,7 @@ func (b backend) Chat(ctx context.Context, req control.ChatRequest, emit func(co
 	watch, done := context.WithCancel(ctx)
 	defer done()
 	events := a.Events(watch, session)
-	id, err := a.Submit(ctx, agent.Message{Session: session, Text: req.Text})
+	id, err := a.Submit(ctx, agent.Message{Session: session, Text: req.Text, Images: req.Images})
 	if err != nil {
 		return err
 	}
@@ -90,9 +91,10 @@ func (b backend) chatEvent(ctx context.Context, e agent.Event, began map[string]
 
 func (b backend) finished(e agent.Event) control.ChatEvent {
 	usage := e.Usage
-	out := control.ChatEvent{Type: control.ChatDone, Status: "end", Text: e.Text, Usage: &usage}
+	spent := b.spent(store.Spent{Input: int64(usage.Input), Output: int64(usage.Output), Cost: e.Cost, Unpriced: int64(e.Unpriced)})
+	out := control.ChatEvent{Type: control.ChatDone, Status: "end", Text: e.Text, Usage: &usage, Spent: &spent}
 	fail := func(code protocol.Code, hint string) control.ChatEvent {
-		return control.ChatEvent{Type: control.ChatError, Usage: &usage, Error: &control.Error{Code: code, Message: e.Text, Hint: hint}}
+		return control.ChatEvent{Type: control.ChatError, Usage: &usage, Spent: &spent, Error: &control.Error{Code: code, Message: e.Text, Hint: hint}}
 	}
 	switch e.Reason {
 	case agent.Limited:

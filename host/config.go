@@ -36,6 +36,8 @@ type File struct {
 	Queue string `yaml:"queue"`
 	// Organisation, if set, adds a layer of policies that it signs.
 	Organisation *OrganisationFile `yaml:"organisation"`
+	// Prices tell what models cost; without them only tokens are counted.
+	Prices *PricesFile `yaml:"prices"`
 	// Agents by name; without any there is one called main.
 	Agents map[string]AgentFile `yaml:"agents"`
 }
@@ -45,6 +47,9 @@ type AgentFile struct {
 	// Model is "plugin" or "plugin/model"; empty: the installed model plugin,
 	// when there is just one.
 	Model string `yaml:"model"`
+	// Fallback are the models that are asked, in order, when the one before
+	// fails; written as Model is.
+	Fallback []string `yaml:"fallback"`
 	// Instructions are added to the system prompt.
 	Instructions string `yaml:"instructions"`
 	Steps        int    `yaml:"steps"`   // model calls in one turn; 0: the default
@@ -97,7 +102,7 @@ func readFile(home string) (File, error) {
 		if a.Steps < 0 || a.Tokens < 0 || a.Minutes < 0 {
 			return f, fmt.Errorf("%s: agent %q: limits can't be negative", path, name)
 		}
-		if err := a.check(); err != nil {
+		if err := errors.Join(a.check(), a.checkModels()); err != nil {
 			return f, fmt.Errorf("%s: agent %q: %w", path, name, err)
 		}
 	}
@@ -113,6 +118,9 @@ func readFile(home string) (File, error) {
 	case "", "follow-up", "interrupt":
 	default:
 		return f, fmt.Errorf("%s: queue: %q: want steer, follow-up or interrupt", path, f.Queue)
+	}
+	if err := f.Prices.check(); err != nil {
+		return f, fmt.Errorf("%s: prices: %w", path, err)
 	}
 	if f.ApprovalMinutes < 0 {
 		return f, fmt.Errorf("%s: approval_minutes can't be negative", path)

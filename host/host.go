@@ -203,7 +203,7 @@ func (h *Host) openEffects(ctx context.Context) (err error) {
 	}
 	h.effects, err = effects.New(effects.Config{
 		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h},
-		Workspace: h.workspace, DefaultModel: h.modelFor, OwnerSeen: h.seen, Zone: h.zone, Logger: h.log,
+		Workspace: h.workspace, DefaultModel: h.modelFor, Cost: h.modelCost, OwnerSeen: h.seen, Zone: h.zone, Logger: h.log,
 	})
 	return err
 }

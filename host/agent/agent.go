@@ -87,17 +87,20 @@ type Config struct {
 	Store        Store
 	Model        Model
 	Tools        Tools
-	Recorder     Recorder         // nil: none
-	Limits       Limits           // zero fields: defaults
-	Backoff      time.Duration    // before the first retry of the model, then doubled; 0: 1 s
-	Debounce     time.Duration    // how long after a channel's message a turn begins, for what is written in pieces; 0: at once
-	Clock        Clock            // nil: the machine's
-	Now          func() time.Time // nil: the clock's
-	Heartbeat    *Heartbeat       // nil: none
-	Warden       Warden           // nil: nothing is held, and nothing recorded
-	Chronicle    Chronicle        // nil: turns are not told what happened
-	Zone         *time.Location   // the owner's; nil: time.Local
-	Logger       hclog.Logger     // nil: silent
+	Recorder     Recorder // nil: none
+	// Price tells what an answer of a model costs, in millionths of a currency;
+	// false: there is no price for it. Nil: there are no prices.
+	Price     func(Route, model.Usage) (int64, bool)
+	Limits    Limits           // zero fields: defaults
+	Backoff   time.Duration    // before the first retry of the model, then doubled; 0: 1 s
+	Debounce  time.Duration    // how long after a channel's message a turn begins, for what is written in pieces; 0: at once
+	Clock     Clock            // nil: the machine's
+	Now       func() time.Time // nil: the clock's
+	Heartbeat *Heartbeat       // nil: none
+	Warden    Warden           // nil: nothing is held, and nothing recorded
+	Chronicle Chronicle        // nil: turns are not told what happened
+	Zone      *time.Location   // the owner's; nil: time.Local
+	Logger    hclog.Logger     // nil: silent
 }
 
 // Limits bound one turn. A zero field is its default.
@@ -162,6 +165,7 @@ type Agent struct {
 	closed   bool
 	sessions map[string]*line
 	readings map[string]reading
+	resting  map[string]time.Time // model plugins that failed, and until when they are left alone
 }
 
 // New checks the configuration and makes an agent that does nothing yet.

@@ -42,6 +42,8 @@ type Event struct {
 	Reason   Reason          `json:"reason,omitempty"`
 	Steps    int             `json:"steps,omitempty"`
 	Usage    model.Usage     `json:"usage,omitzero"`
+	Cost     int64           `json:"cost,omitempty"`     // millionths of the prices' currency
+	Unpriced int             `json:"unpriced,omitempty"` // tokens that have no price
 }
 
 // maxBehind is how many events a subscriber may fall behind; pieces of one

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -16,8 +17,9 @@ import (
 type Message struct {
 	Session  string // up to 128 letters, digits and -_.:@/
 	Text     string
-	Channel  string // where it came from; "" is the command line
-	SourceID string // the channel's own id of it, for de-duplication; "" if it has none
+	Images   []model.Image // each as [model.Image.Check] wants it; bounded as a request's are
+	Channel  string        // where it came from; "" is the command line
+	SourceID string        // the channel's own id of it, for de-duplication; "" if it has none
 	// From names who wrote it, if not the owner: then it is no instruction, the
 	// session is labelled untrusted, and "stop" is a word like any other.
 	From string
@@ -82,10 +84,20 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	if err := a.check(ctx, m); err != nil {
 		return "", err
 	}
+	refs, err := refsOf(m.Images)
+	if err != nil {
+		return "", err
+	}
+	if len(refs) > 0 {
+		if err := a.cfg.Store.KeepImages(ctx, m.Session, KeptImages, m.Images, refs); err != nil {
+			return "", protocol.Errorf(protocol.Unavailable, "the images were not accepted: %v", err)
+		}
+	}
 	now := a.cfg.Now()
 	t := Trigger{
 		ID: newID("m", now), Agent: a.cfg.Name, Session: m.Session, Channel: m.Channel, SourceID: m.SourceID,
 		Kind: KindMessage, From: m.From, Text: m.Text, Turn: newID("t", now), State: Pending, Received: now,
+		Images: refs,
 	}
 	if m.isStop() {
 		return a.stopBy(ctx, t)
@@ -117,7 +129,7 @@ func (a *Agent) check(ctx context.Context, m Message) error {
 	switch {
 	case !sessionName.MatchString(m.Session):
 		return protocol.Errorf(protocol.Invalid, "session %q: want up to 128 letters, digits and -_.:@/", m.Session)
-	case strings.TrimSpace(m.Text) == "":
+	case strings.TrimSpace(m.Text) == "" && len(m.Images) == 0:
 		return protocol.Errorf(protocol.Invalid, "the message is empty")
 	case len(m.Text) > maxText:
 		return protocol.Errorf(protocol.Limit, "the message has %d bytes, the limit is %d", len(m.Text), maxText)

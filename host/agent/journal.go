@@ -45,12 +45,15 @@ func (t *turn) append(ctx context.Context, entries ...Entry) error {
 // bring into the session.
 func (t *turn) hear(s *Step, tr Trigger) {
 	if tr.From == "" {
-		s.Entries = append(s.Entries, t.entry(FromOwner, model.Message{Role: model.User, Text: tr.Text}))
+		e := t.entry(FromOwner, model.Message{Role: model.User, Text: tr.Text})
+		e.Images = tr.Images
+		s.Entries = append(s.Entries, e)
 		return
 	}
 	labels := []string{untrusted}
 	e := t.entry(FromContact, model.Message{Role: model.User, Text: frame(tr.From, labels, tr.Text)})
 	e.Source = &provenance.Source{Kind: provenance.Contact, Name: tr.From, Labels: labels}
+	e.Images = tr.Images
 	s.Entries = append(s.Entries, e)
 	if !slices.Contains(t.session.Labels, untrusted) {
 		s.Labels = slices.Sorted(slices.Values(append(labels, t.session.Labels...)))

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ambithost/ambit/sdk/model"
@@ -40,27 +41,46 @@ func (t *turn) list(ctx context.Context) error {
 }
 
 // request is what the model is given: the system prompt, and as much of the
-// conversation as fits.
-func (t *turn) request() (model.Request, *ending) {
-	req := model.Request{Model: t.a.cfg.ModelName, Tools: t.offer, MaxTokens: t.a.cfg.Limits.AnswerTokens, Stream: true}
+// conversation as fits. size is about how many tokens that is.
+func (t *turn) request(ctx context.Context) (req model.Request, size int, end *ending) {
+	req = model.Request{Model: t.a.cfg.ModelName, Tools: t.offer, MaxTokens: t.a.cfg.Limits.AnswerTokens, Stream: true}
 	req.Messages = []model.Message{{Role: model.System, Text: t.system()}}
 	limit := t.a.cfg.Limits.ContextTokens
-	room := limit - tokensOfRequest(req)
+	if t.path.room > 0 {
+		limit = min(limit, t.path.room)
+	}
+	fixed := tokensOfRequest(req)
+	messages, size, err := t.makeRoom(ctx, limit-fixed)
+	if err != nil {
+		return req, 0, t.failed(ctx, "an image could not be read", err)
+	}
+	if size += fixed; size > limit {
+		return req, size, &ending{Limited, fmt.Sprintf("The turn ended: it needs about %d tokens of context, the limit is %d. Start a new session, or say less at once.", size, limit)}
+	}
+	req.Messages = append(req.Messages, messages...)
+	return req, size, nil
+}
+
+// makeRoom gives the conversation as it fits into room tokens. It is the one
+// place where a conversation is made shorter.
+func (t *turn) makeRoom(ctx context.Context, room int) (messages []model.Message, size int, err error) {
 	t.forget(room)
-	messages := make([]model.Message, 0, len(t.history))
-	size := 0
-	for _, e := range t.history {
+	messages = make([]model.Message, 0, len(t.history))
+	left := model.MaxImageBytes
+	for i := len(t.history) - 1; i >= 0; i-- { // the newest images are the ones that fit
+		e := t.history[i]
 		if e.Kind == FromPlugin {
 			continue
 		}
-		messages = append(messages, e.Message)
-		size += tokensOf(e.Message)
+		m, err := t.view(ctx, e, &left)
+		if err != nil {
+			return nil, 0, err
+		}
+		messages = append(messages, m)
+		size += tokensOf(m)
 	}
-	if size = elide(messages, size, room); size > room {
-		return req, &ending{Limited, fmt.Sprintf("The turn ended: it needs about %d tokens of context, the limit is %d. Start a new session, or say less at once.", size+limit-room, limit)}
-	}
-	req.Messages = append(req.Messages, messages...)
-	return req, nil
+	slices.Reverse(messages)
+	return messages, elide(messages, size, room), nil
 }
 
 // forget drops the oldest whole turns when the history outgrows the room, and
@@ -69,7 +89,7 @@ func (t *turn) request() (model.Request, *ending) {
 func (t *turn) forget(room int) {
 	size := 0
 	for _, e := range t.history {
-		size += tokensOf(e.Message)
+		size += tokensOfEntry(e)
 	}
 	if size <= room {
 		return
@@ -81,7 +101,7 @@ func (t *turn) forget(room int) {
 			break
 		}
 		for n < len(t.history) && t.history[n].Turn == turn {
-			size -= tokensOf(t.history[n].Message)
+			size -= tokensOfEntry(t.history[n])
 			n++
 		}
 	}
@@ -120,8 +140,10 @@ func tokensOf(m model.Message) int {
 	if m.Result != nil {
 		n += len(m.Result.ID) + len(m.Result.Text)
 	}
-	return n/3 + 8
+	return n/3 + 8 + len(m.Images)*tokensOfImage
 }
+
+func tokensOfEntry(e Entry) int { return tokensOf(e.Message) + len(e.Images)*tokensOfImage }
 
 func tokensOfRequest(r model.Request) int {
 	n := 0

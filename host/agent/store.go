@@ -20,6 +20,7 @@ type Trigger struct {
 	Kind     string // [KindMessage], [KindSchedule], [KindHeartbeat]
 	From     string // who wrote it, if not the owner
 	Text     string // of a trigger of the clock the owner's words alone, see [Wake]
+	Images   []ImageRef
 	Turn     string // that answers it
 	State    TriggerState
 	Attempts int // turns begun for it, more than one after a crash
@@ -61,8 +62,12 @@ type Turn struct {
 	Detail  string // one line for people
 	Steps   int    // model calls
 	Usage   model.Usage
-	Started time.Time
-	Ended   time.Time
+	// Cost is what its answers cost, in millionths of the currency of the
+	// configured prices; Unpriced are the tokens of models without a price.
+	Cost     int64
+	Unpriced int
+	Started  time.Time
+	Ended    time.Time
 }
 
 // Session is one conversation.
@@ -100,7 +105,8 @@ type Entry struct {
 	Seq     int64 // grows within the session; set by the store
 	Turn    string
 	Kind    Kind
-	Message model.Message
+	Message model.Message // without its images
+	Images  []ImageRef
 	// Source is where a contact's message, the text of a tool's result or what
 	// the clock says came from; without a kind it is the host's word. Nil for
 	// other entries.
@@ -189,4 +195,5 @@ type Store interface {
 	Journal
 	Histories
 	Timetable
+	Images
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/provenance"
@@ -38,6 +37,7 @@ type turn struct {
 	doubt    map[string]bool // calls whose outcome a crash left unknown
 	resumed  string          // the turn that this one takes up
 	denied   tally
+	path     path // which models it may ask
 }
 
 // ending is how a turn ended, and what the owner and the model read about it.
@@ -108,6 +108,9 @@ func (t *turn) begin(ctx context.Context, take []string) *ending {
 	if err := t.list(ctx); err != nil {
 		return t.failed(ctx, "the tools could not be listed", err)
 	}
+	if err := t.route(ctx); err != nil {
+		return t.failed(ctx, "the choice of a model could not be recorded", err)
+	}
 	return nil
 }
 
@@ -140,18 +143,11 @@ func (t *turn) step(ctx context.Context) *ending {
 	if t.Steps >= limits.Steps {
 		return &ending{Limited, fmt.Sprintf("The turn ended after %d steps, the limit for one turn. Any message lets it go on.", t.Steps)}
 	}
-	req, end := t.request()
+	resp, end := t.complete(ctx)
 	if end != nil {
 		return end
 	}
-	resp, partial, err := t.complete(ctx, req)
-	if err != nil {
-		return t.modelFailed(ctx, partial, err)
-	}
 	t.Steps++
-	t.Usage.Input += resp.Usage.Input
-	t.Usage.Output += resp.Usage.Output
-	t.Usage.Cached += resp.Usage.Cached
 	t.nameCalls(resp.Calls)
 	if resp.Text != "" || len(resp.Calls) > 0 {
 		m := model.Message{Role: model.Assistant, Text: resp.Text, Calls: resp.Calls, Keep: resp.Keep}
@@ -231,40 +227,6 @@ func (t *turn) steer(ctx context.Context) error {
 	return nil
 }
 
-// complete asks the model, and again when that can help. partial is what it
-// had said when it failed.
-func (t *turn) complete(ctx context.Context, req model.Request) (resp model.Response, partial string, err error) {
-	wait := t.a.cfg.Backoff
-	for retry := 0; ; retry++ {
-		partial = ""
-		resp, err = t.a.cfg.Model.Complete(ctx, t.origin(), t.a.cfg.ModelPlugin, req, func(d model.Delta) {
-			partial += d.Text
-			if t.kind != KindHeartbeat { // whether it is for the owner is known at its end
-				t.publish(Event{Type: EventDelta, Text: d.Text})
-			}
-		})
-		if err == nil {
-			if resp.Usage == (model.Usage{}) { // a server that does not count
-				resp.Usage = model.Usage{Input: tokensOfRequest(req), Output: tokensOf(model.Message{Text: resp.Text, Calls: resp.Calls})}
-			}
-			return resp, partial, nil
-		}
-		code := protocol.CodeOf(err)
-		if ctx.Err() != nil || retry == maxRetries || code != protocol.Unavailable && code != protocol.Timeout {
-			return resp, partial, err
-		}
-		t.publish(Event{Type: EventError, Code: code, Text: fmt.Sprintf("%v; asking again in %v (%d of %d)", err, wait, retry+1, maxRetries)})
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return resp, partial, context.Cause(ctx)
-		}
-		wait *= 2
-	}
-}
-
-const maxRetries = 2
-
 // modelFailed keeps what the owner already read of the answer and ends the
 // turn.
 func (t *turn) modelFailed(ctx context.Context, partial string, err error) *ending {
@@ -274,7 +236,11 @@ func (t *turn) modelFailed(ctx context.Context, partial string, err error) *endi
 			return t.failed(ctx, "the model's answer could not be recorded", recordErr)
 		}
 	}
-	return t.failed(ctx, "the model did not answer", err)
+	what := "the model did not answer"
+	if len(t.path.routes) > 1 && !canHelp(err) {
+		what = "the model was refused, and no other is asked instead"
+	}
+	return t.failed(ctx, what, err)
 }
 
 // failed ends the turn for an error: for the reason its context ended, if it
@@ -328,7 +294,7 @@ func (t *turn) finish(ctx context.Context, end *ending) {
 		done()
 	}
 	t.leave()
-	t.publish(Event{Type: EventTurnFinished, Reason: end.reason, Text: end.notice, Usage: t.Usage, Steps: t.Steps})
+	t.publish(Event{Type: EventTurnFinished, Reason: end.reason, Text: end.notice, Usage: t.Usage, Steps: t.Steps, Cost: t.Cost, Unpriced: t.Unpriced})
 }
 
 // leave makes room for the session's next turn. The end is published after it:

@@ -47,6 +47,16 @@ func (u Unit) decimals() int {
 	return 2
 }
 
+// Millionths tells how many millionths of a currency one minor unit is: 10,000
+// of a dollar are a cent. Units that are no money have none.
+func (u Unit) Millionths() int64 {
+	n := int64(1_000_000)
+	for range u.decimals() {
+		n /= 10
+	}
+	return n
+}
+
 // Format writes an amount for people: "50.00 USD", "3 times", "1200 tokens".
 func (u Unit) Format(n int64) string {
 	switch {

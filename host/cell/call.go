@@ -119,7 +119,7 @@ func (c *Cell) await(ctx context.Context, r *running) ([]byte, error) {
 
 func (c *Cell) output(r *running) ([]byte, error) {
 	if e := r.result.Error; e != nil {
-		return nil, &protocol.Error{Code: c.codeOf(e), Message: plain(e.Message, protocol.MaxLog)}
+		return nil, &protocol.Error{Code: c.codeOf(e), Message: plain(e.Message, protocol.MaxLog), RetryAfter: int64(min(e.RetryAfterMs, protocol.MaxRetryAfter))}
 	}
 	if len(r.result.Output) > protocol.MaxOutput {
 		return nil, protocol.Errorf(protocol.Limit, "plugin %s: output of %d bytes, the limit is %d", c.spec.Plugin, len(r.result.Output), protocol.MaxOutput)

@@ -59,7 +59,7 @@ func (c *Cell) perform(r *running, e *cellpb.Effect) {
 	answer := &cellpb.Outcome{Id: e.Id, Result: out}
 	if err != nil {
 		pe := protocol.AsError(err)
-		answer = &cellpb.Outcome{Id: e.Id, Error: &cellpb.Error{Code: string(pe.Code), Message: plain(pe.Message, protocol.MaxLog)}}
+		answer = &cellpb.Outcome{Id: e.Id, Error: &cellpb.Error{Code: string(pe.Code), Message: plain(pe.Message, protocol.MaxLog), RetryAfterMs: uint64(pe.RetryAfter)}}
 	}
 	// No longer in flight before the plugin can know it.
 	r.mu.Lock()

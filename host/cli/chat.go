@@ -17,6 +17,7 @@ import (
 
 func (a *app) chatCmd() *cobra.Command {
 	var req control.ChatRequest
+	var images []string
 	cmd := &cobra.Command{
 		Use:   "chat [MESSAGE]",
 		Short: "Talk to your agent; starts the host when none runs",
@@ -29,6 +30,10 @@ With --json every event is one line of JSON.`,
 			if err := a.ensureHost(cmd.Context()); err != nil {
 				return err
 			}
+			var err error
+			if req.Images, err = readImages(images); err != nil {
+				return err
+			}
 			c := a.conversation(req)
 			if len(args) == 1 {
 				return c.one(args[0])
@@ -37,6 +42,7 @@ With --json every event is one line of JSON.`,
 		},
 	}
 	cmd.Flags().StringVarP(&req.Session, "session", "s", "main", "which conversation; a new name begins one")
+	cmd.Flags().StringArrayVar(&images, "image", nil, "a PNG, JPEG, GIF or WebP file to show with the first message; may be repeated")
 	cmd.Flags().StringVar(&req.Agent, "agent", "", "which agent, if there is more than one")
 	return a.jsonFlag(cmd)
 }
@@ -137,6 +143,7 @@ func (c *conversation) turn(text string) error {
 	ended := make(chan error, 1)
 	req := c.req
 	req.Text = text
+	c.req.Images = nil // shown once
 	go func() {
 		ended <- c.client.Chat(ctx, req, func(e control.ChatEvent) error {
 			select {
@@ -329,13 +336,13 @@ func (a *app) sessionsCmd() *cobra.Command {
 				return nil
 			}
 			t := table{}
-			t.head("SESSION", "AGENT", "LAST TURN", "TURNS", "HAS READ")
+			t.head("SESSION", "AGENT", "LAST TURN", "TURNS", "SPENT", "HAS READ")
 			for _, s := range list {
 				last := a.ago(s.LastTurn)
 				if s.Busy {
 					last = "at work now"
 				}
-				t.addStyled(col{text: s.ID, style: bold}, col{text: s.Agent}, col{text: last}, col{text: fmt.Sprint(s.Turns)}, col{text: orDash(strings.Join(s.Labels, ", "))})
+				t.addStyled(col{text: s.ID, style: bold}, col{text: s.Agent}, col{text: last}, col{text: fmt.Sprint(s.Turns)}, col{text: orDash(spentText(s.Spent))}, col{text: orDash(strings.Join(s.Labels, ", "))})
 			}
 			t.print(a.out, a.color)
 			return nil

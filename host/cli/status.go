@@ -42,7 +42,7 @@ func (a *app) printStatus(s *control.Status) {
 		t := table{}
 		t.head("Agent", "model", "last turn", "today")
 		for _, g := range s.Agents {
-			t.add(g.Name, orDash(g.Model), a.lastTurn(g), count(int64(g.TurnsToday), "turn", "turns"))
+			t.add(g.Name, orDash(strings.Join(append([]string{g.Model}, g.Fallback...), ", else ")), a.lastTurn(g), today(g))
 		}
 		t.print(a.out, a.color)
 	}
@@ -70,6 +70,30 @@ func (a *app) printStatus(s *control.Status) {
 			fmt.Fprintf(a.out, "      %s\n", line(n.Hint))
 		}
 	}
+}
+
+func today(g control.AgentStatus) string {
+	text := count(int64(g.TurnsToday), "turn", "turns")
+	if spent := spentText(g.Today); spent != "" {
+		text += ", " + spent
+	}
+	return text
+}
+
+// spentText tells what was spent on models; "" for nothing. Where a part has no
+// price it says so: half a bill is no bill.
+func spentText(s control.Spent) string {
+	if s.Tokens == 0 {
+		return ""
+	}
+	text := count(s.Tokens, "token", "tokens")
+	if s.CostMicros > 0 {
+		text += fmt.Sprintf(", %.4f %s", float64(s.CostMicros)/1e6, strings.ToUpper(line(s.Currency)))
+		if s.Unpriced > 0 {
+			text += fmt.Sprintf(" (%d tokens without a price)", s.Unpriced)
+		}
+	}
+	return text
 }
 
 // askingText tells how often the owner is asked: a policy that nags is a defect.

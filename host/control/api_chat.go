@@ -12,6 +12,8 @@ type ChatRequest struct {
 	Agent   string `json:"agent,omitempty"`   // empty: the only one
 	Session string `json:"session,omitempty"` // empty: "main"; made when new
 	Text    string `json:"text"`
+	// Images go with the text, bounded as [model.Image] says; base64 in JSON.
+	Images []model.Image `json:"images,omitempty"`
 }
 
 // ChatEventType says which fields of a [ChatEvent] are set.
@@ -32,7 +34,7 @@ const (
 	// ChatNotice is a line of the host: Text.
 	ChatNotice ChatEventType = "notice"
 	// ChatDone ends a turn that went well or was interrupted: Status, Text
-	// (the whole answer), Usage, Micros.
+	// (the whole answer), Usage, Spent, Micros.
 	ChatDone ChatEventType = "done"
 	// ChatError ends a turn that went wrong: Error.
 	ChatError ChatEventType = "error"
@@ -54,6 +56,7 @@ type ChatEvent struct {
 	Micros   int64           `json:"micros,omitempty"`
 	Approval *Approval       `json:"approval,omitempty"`
 	Usage    *model.Usage    `json:"usage,omitempty"`
+	Spent    *Spent          `json:"spent,omitempty"`
 	Error    *Error          `json:"error,omitempty"`
 }
 
@@ -66,6 +69,7 @@ type Session struct {
 	Turns    int       `json:"turns"`
 	Labels   []string  `json:"labels,omitempty"`
 	Busy     bool      `json:"busy"` // a turn runs
+	Spent    Spent     `json:"spent,omitzero"`
 }
 
 // Interruption says whether there was a turn to interrupt.

@@ -45,10 +45,21 @@ type AgentStatus struct {
 	LastTurn    time.Time `json:"last_turn,omitzero"`     // its end; zero if there was none
 	LastTrigger string    `json:"last_trigger,omitempty"` // "message", "schedule", "heartbeat"
 	TurnsToday  int       `json:"turns_today"`
+	Fallback    []string  `json:"fallback,omitempty"` // models that are asked when Model fails
+	Today       Spent     `json:"today,omitzero"`     // by the turns that ended today
 	Busy        bool      `json:"busy"`
 	Schedules   int       `json:"schedules,omitempty"` // not disabled, the heartbeat aside
 	// Heartbeat is nil for an agent without one.
 	Heartbeat *HeartbeatStatus `json:"heartbeat,omitempty"`
+}
+
+// Spent is what models were used for. Cost is known for tokens that have a price
+// in ambit.yaml; Unpriced are the others.
+type Spent struct {
+	Tokens     int64  `json:"tokens"` // in and out
+	CostMicros int64  `json:"cost_micros,omitempty"`
+	Currency   string `json:"currency,omitempty"` // of CostMicros, ISO 4217 in lower case
+	Unpriced   int64  `json:"unpriced_tokens,omitempty"`
 }
 
 // PluginCounts counts installed plugins. Running ones have a live cell.

@@ -39,7 +39,7 @@ func (x *exchange) chat() error {
 }
 
 func checkChat(req ChatRequest) error {
-	if req.Text == "" {
+	if req.Text == "" && len(req.Images) == 0 {
 		return protocol.Errorf(protocol.Invalid, "the message is empty")
 	}
 	if req.Session != "" {

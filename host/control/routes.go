@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ambithost/ambit/sdk/manifest"
+	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -19,8 +20,9 @@ type route struct {
 const (
 	smallBody  = 64 << 10
 	mediumBody = 1 << 20
-	secretBody = MaxSecret*4/3 + 1<<10        // base64
-	callBody   = protocol.MaxArgs + smallBody // the arguments and a bit around
+	chatBody   = 2*model.MaxImageBytes + mediumBody // images are base64
+	secretBody = MaxSecret*4/3 + 1<<10              // base64
+	callBody   = protocol.MaxArgs + smallBody       // the arguments and a bit around
 )
 
 // List is how a list looks on the wire.
@@ -68,7 +70,7 @@ func routes() []route {
 		{"POST /v1/kill", nil, smallBody, takes((*exchange).kill)},
 		{"POST /v1/resume", nil, smallBody, takes((*exchange).resume)},
 
-		{"POST /v1/chat", nil, mediumBody, (*exchange).chat},
+		{"POST /v1/chat", nil, chatBody, (*exchange).chat},
 		{"GET /v1/sessions", nil, 0, lists(func(x *exchange) ([]Session, error) { return x.Sessions(x.ctx()) })},
 		{"POST /v1/sessions/{id}/interrupt", nil, 0, gives((*exchange).interrupt)},
 

@@ -26,6 +26,7 @@ import (
 	"github.com/ambithost/ambit/host/effects/secret"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/manifest"
+	"github.com/ambithost/ambit/sdk/model"
 )
 
 // Doer decides, records and performs effects; *gate.Gate is one.
@@ -86,6 +87,9 @@ type Config struct {
 	// DefaultModel names the model plugin, and the model as its provider
 	// knows it, that an agent uses.
 	DefaultModel func(agent string) (plugin, model string, ok bool)
+	// Cost tells what an answer of a model costs, in millionths of a currency;
+	// nil, or false: there is no price, and budgets of money refuse it.
+	Cost func(plugin, model string, u model.Usage) (micros int64, currency string, ok bool)
 	// OwnerSeen tells when the owner was last present; zero: never.
 	OwnerSeen func() time.Time
 	Zone      *time.Location   // the owner's; nil: UTC
@@ -112,6 +116,7 @@ type Effects struct {
 	log     hclog.Logger
 	http    *client
 	seen    seenSecrets
+	purse   purse
 	schemas schemas
 	plugins sync.Map // plugin name → *pluginState
 	spaces  sync.Map // workspace folder → *workspace

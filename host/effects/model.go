@@ -43,6 +43,7 @@ func (e *Effects) complete(ctx context.Context, actor policy.Entity, origin gate
 	if err != nil {
 		return model.Response{}, err
 	}
+	e.priced(attrs, plugin, req, len(input))
 	var resp model.Response
 	err = e.cfg.Gate.Do(ctx, gate.Effect{
 		Capability: "model.complete", Actor: actor, Plugin: plugin, Resource: plugin + "/" + oneLine(req.Model, 200), Attributes: attrs, Args: input, Origin: origin,
@@ -56,6 +57,7 @@ func (e *Effects) complete(ctx context.Context, actor policy.Entity, origin gate
 			resp, err = e.invokeModel(ctx, call, input, onDelta)
 			if used := resp.Usage; used.Input > 0 || used.Output > 0 { // else the guess stands
 				f.Used(budget.Tokens, int64(used.Input)+int64(used.Output))
+				e.paid(f, plugin, req.Model, used)
 			}
 			return err
 		},

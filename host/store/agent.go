@@ -15,9 +15,9 @@ import (
 func (s *Store) Accept(ctx context.Context, t agent.Trigger) (stored agent.Trigger, fresh bool, err error) {
 	source := sql.NullString{String: t.SourceID, Valid: t.SourceID != ""}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO triggers (id, agent, session, channel, source, kind, sender, text, turn, state, attempts, received)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, channel, source) DO NOTHING`,
-			t.ID, t.Agent, t.Session, t.Channel, source, t.Kind, t.From, t.Text, t.Turn, t.State, t.Attempts, micros(t.Received))
+		res, err := tx.ExecContext(ctx, `INSERT INTO triggers (id, agent, session, channel, source, kind, sender, text, turn, state, attempts, received, images)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, channel, source) DO NOTHING`,
+			t.ID, t.Agent, t.Session, t.Channel, source, t.Kind, t.From, t.Text, t.Turn, t.State, t.Attempts, micros(t.Received), refsText(t.Images))
 		if err != nil {
 			return err
 		}
@@ -51,13 +51,17 @@ func (s *Store) Settle(ctx context.Context, state agent.TriggerState, ids ...str
 	})
 }
 
-const triggerColumns = `SELECT id, agent, session, channel, coalesce(source, ''), kind, sender, text, turn, state, attempts, received FROM triggers`
+const triggerColumns = `SELECT id, agent, session, channel, coalesce(source, ''), kind, sender, text, turn, state, attempts, received, images FROM triggers`
 
 type row interface{ Scan(...any) error }
 
 func scanTrigger(r row) (t agent.Trigger, err error) {
 	var received int64
-	err = r.Scan(&t.ID, &t.Agent, &t.Session, &t.Channel, &t.SourceID, &t.Kind, &t.From, &t.Text, &t.Turn, &t.State, &t.Attempts, &received)
+	var images string
+	err = r.Scan(&t.ID, &t.Agent, &t.Session, &t.Channel, &t.SourceID, &t.Kind, &t.From, &t.Text, &t.Turn, &t.State, &t.Attempts, &received, &images)
+	if err == nil {
+		t.Images, err = refsIn(images)
+	}
 	t.Received = instant(received)
 	return t, err
 }
@@ -139,8 +143,8 @@ func recordEntry(ctx context.Context, tx *sql.Tx, session string, e *agent.Entry
 			return err
 		}
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO entries (session, turn, kind, message, at, source) VALUES (?, ?, ?, ?, ?, ?)`,
-		session, e.Turn, e.Kind, string(message), micros(e.At), string(source))
+	res, err := tx.ExecContext(ctx, `INSERT INTO entries (session, turn, kind, message, at, source, images) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		session, e.Turn, e.Kind, string(message), micros(e.At), string(source), refsText(e.Images))
 	if err != nil {
 		return err
 	}
@@ -170,8 +174,8 @@ func recordEnd(exec func(string, ...any) error, st *agent.Step) error {
 		return nil
 	}
 	at := micros(t.Ended)
-	if err := exec(`UPDATE turns SET reason = ?, detail = ?, steps = ?, input = ?, output = ?, ended = ? WHERE id = ?`,
-		t.Reason, t.Detail, t.Steps, t.Usage.Input, t.Usage.Output, at, t.ID); err != nil {
+	if err := exec(`UPDATE turns SET reason = ?, detail = ?, steps = ?, input = ?, output = ?, cached = ?, cost = ?, unpriced = ?, ended = ? WHERE id = ?`,
+		t.Reason, t.Detail, t.Steps, t.Usage.Input, t.Usage.Output, t.Usage.Cached, t.Cost, t.Unpriced, at, t.ID); err != nil {
 		return err
 	}
 	if err := exec(`UPDATE sessions SET updated = ? WHERE id = ?`, at, t.Session); err != nil {
@@ -245,9 +249,12 @@ func (s *Store) Entries(ctx context.Context, session string, from int64, limit i
 		limit = -1
 	}
 	return collect(ctx, s.read, func(r row) (e agent.Entry, err error) {
-		var message, source string
+		var message, source, images string
 		var at int64
-		if err = r.Scan(&e.Seq, &e.Turn, &e.Kind, &message, &at, &source); err != nil {
+		if err = r.Scan(&e.Seq, &e.Turn, &e.Kind, &message, &at, &source, &images); err != nil {
+			return e, err
+		}
+		if e.Images, err = refsIn(images); err != nil {
 			return e, err
 		}
 		e.At = instant(at)
@@ -257,7 +264,7 @@ func (s *Store) Entries(ctx context.Context, session string, from int64, limit i
 			}
 		}
 		return e, json.Unmarshal([]byte(message), &e.Message)
-	}, `SELECT seq, turn, kind, message, at, source FROM entries WHERE session = ? AND seq >= ? ORDER BY seq LIMIT ?`, session, from, limit)
+	}, `SELECT seq, turn, kind, message, at, source, images FROM entries WHERE session = ? AND seq >= ? ORDER BY seq LIMIT ?`, session, from, limit)
 }
 
 func collect[T any](ctx context.Context, db *sql.DB, scan func(row) (T, error), query string, args ...any) ([]T, error) {

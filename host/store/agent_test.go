@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func TestAcceptStoresATriggerOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiting, err := s.Waiting(ctx, "main")
-	if err != nil || len(waiting) != 2 || waiting[0] != trigger("1", "77") || waiting[1].ID != "5" {
+	if err != nil || len(waiting) != 2 || !reflect.DeepEqual(waiting[0], trigger("1", "77")) || waiting[1].ID != "5" {
 		t.Errorf("waiting %+v, %v", waiting, err)
 	}
 }

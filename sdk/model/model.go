@@ -33,10 +33,11 @@ type Tooldef struct {
 }
 
 // Message is one entry of a conversation. Text and tool calls go with
-// Assistant, a ToolResult with Tool.
+// Assistant, a ToolResult with Tool, Images with User.
 type Message struct {
 	Role   Role        `json:"role"`
 	Text   string      `json:"text,omitempty"`
+	Images []Image     `json:"images,omitempty"`
 	Calls  []ToolCall  `json:"calls,omitempty"`
 	Result *ToolResult `json:"result,omitempty"`
 	// Keep is what the answer's [Response.Keep] was.

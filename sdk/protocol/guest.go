@@ -17,5 +17,6 @@ func GuestError(said string) *Error {
 	if json.Unmarshal([]byte(said), &e) != nil || !slices.Contains(codes(), e.Code) || e.Message == "" {
 		return &Error{Code: Failed, Message: said}
 	}
+	e.RetryAfter = RetryAfter(e.RetryAfter)
 	return &e
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Version of the frames and of the guest ABI.
@@ -52,9 +53,36 @@ const (
 type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
+	// RetryAfter is how long, in milliseconds, whoever could not serve asks to
+	// be left alone before it is asked again; 0: it did not say. At most
+	// [MaxRetryAfter].
+	RetryAfter int64 `json:"retry_after_ms,omitempty"`
 }
 
 func (e *Error) Error() string { return e.Message }
+
+// MaxRetryAfter bounds [Error.RetryAfter], in milliseconds: a day. What is
+// longer is cut to it, as is what comes out of a cell.
+const MaxRetryAfter = 24 * 60 * 60 * 1000
+
+// After returns the error with a wait to it. Less than a millisecond is none.
+func (e *Error) After(wait time.Duration) *Error {
+	out := *e
+	out.RetryAfter = RetryAfter(wait.Milliseconds())
+	return &out
+}
+
+// RetryAfter brings milliseconds that others named into their bounds.
+func RetryAfter(ms int64) int64 { return min(max(ms, 0), MaxRetryAfter) }
+
+// WaitOf returns how long the first Error in err's chain asks to wait; 0: it
+// does not say.
+func WaitOf(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return time.Duration(RetryAfter(e.RetryAfter)) * time.Millisecond
+	}
+	return 0
+}
 
 // Errorf makes an Error.
 func Errorf(code Code, format string, a ...any) *Error {
@@ -68,7 +96,7 @@ func AsError(err error) *Error {
 		return nil
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
-		return &Error{Code: e.Code, Message: err.Error()}
+		return &Error{Code: e.Code, Message: err.Error(), RetryAfter: RetryAfter(e.RetryAfter)}
 	}
 	return &Error{Code: Internal, Message: err.Error()}
 }

@@ -120,7 +120,7 @@ func TestFailures(t *testing.T) {
 	}{
 		"wrong key":            {wiretest.Plain(401, failure("authentication_error", "invalid x-api-key")), nil, protocol.Failed, "ambit secret set ANTHROPIC_API_KEY"},
 		"not allowed":          {wiretest.Plain(403, failure("permission_error", "no")), nil, protocol.Failed, "may use this model"},
-		"rate":                 {limited, nil, protocol.Unavailable, "wait 20 s"},
+		"rate":                 {limited, nil, protocol.Unavailable, "wait 20s"},
 		"overloaded":           {wiretest.Plain(529, failure("overloaded_error", "Overloaded")), nil, protocol.Unavailable, "529: Overloaded"},
 		"no credit":            {wiretest.Plain(400, failure("invalid_request_error", "Your credit balance is too low")), nil, protocol.Failed, "no credit"},
 		"too long":             {wiretest.Plain(400, failure("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")), nil, protocol.Limit, "too long"},
@@ -222,6 +222,18 @@ func TestThinking(t *testing.T) {
 	if got := types(changed, "m"); got != "tool_use tool_use"+results {
 		t.Errorf("what another plugin kept is sent as %s", got)
 	}
+}
+
+// TestSturdy: a recorded stream means the same however it is written.
+func TestSturdy(t *testing.T) {
+	t.Parallel()
+	wiretest.Sturdy(t, anthropic(), nil, wiretest.SSE(thoughtful))
+}
+
+// TestGrows: what a provider saw before stays the beginning of what it is sent.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	wiretest.Grows(t, anthropic(), nil, "messages", wiretest.SSE(thoughtful))
 }
 
 func TestDuties(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,13 +13,15 @@ import (
 	"github.com/ambithost/ambit/plugins/models/wiretest"
 )
 
-// theirs is wiretest.Conversation as a user of Anthropic's own library writes
+// theirs is wiretest.Shown as a user of Anthropic's own library writes
 // it.
 func theirs() sdkanthropic.MessageNewParams {
 	cached := sdkanthropic.NewCacheControlEphemeralParam()
 	now, long := "weather__now", wire.ToolName(wiretest.Long)
-	last := sdkanthropic.NewTextBlock("and now?")
+	look := wiretest.Look()
+	last := sdkanthropic.NewTextBlock(look.Text)
 	last.OfText.CacheControl = cached
+	image := sdkanthropic.NewImageBlockBase64(look.Images[0].MIME, base64.StdEncoding.EncodeToString(look.Images[0].Data))
 	return sdkanthropic.MessageNewParams{
 		Model: "m", MaxTokens: 2000,
 		System: []sdkanthropic.TextBlockParam{{Text: "You are main."}, {Text: "It is noon.", CacheControl: cached}},
@@ -32,7 +35,7 @@ func theirs() sdkanthropic.MessageNewParams {
 				sdkanthropic.NewToolUseBlock("a", map[string]any{"city": "Rome"}, now), sdkanthropic.NewToolUseBlock("b", map[string]any{}, long)),
 			sdkanthropic.NewUserMessage(sdkanthropic.NewToolResultBlock("a", "sunny", false), sdkanthropic.NewToolResultBlock("b", "no JSON", true)),
 			sdkanthropic.NewAssistantMessage(sdkanthropic.NewTextBlock("Sunny.")),
-			sdkanthropic.NewUserMessage(sdkanthropic.NewTextBlock("[message from the host]\nIt is one."), last),
+			sdkanthropic.NewUserMessage(sdkanthropic.NewTextBlock("[message from the host]\nIt is one."), sdkanthropic.NewTextBlock("and now?"), image, last),
 		},
 	}
 }
@@ -55,7 +58,7 @@ func TestLikeTheLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := wiretest.One(wiretest.SSE(thoughtful))
-	resp, _, err := ask(t, s, map[string]string{"base_url": url}, wiretest.Conversation())
+	resp, _, err := ask(t, s, map[string]string{"base_url": url}, wiretest.Shown())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func TestFailures(t *testing.T) {
 	}{
 		"wrong key":             {failure(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", `{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID","domain":"googleapis.com","metadata":{"service":"x"}}`), protocol.Failed, "ambit secret set GEMINI_API_KEY"},
 		"not allowed":           {failure(403, "PERMISSION_DENIED", "no", ``), protocol.Failed, "may use this model"},
-		"rate":                  {failure(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota", `{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{}]},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"39s"}`), protocol.Unavailable, "wait 39 s"},
+		"rate":                  {failure(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota", `{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{}]},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"39s"}`), protocol.Unavailable, "wait 39s"},
 		"overloaded":            {failure(503, "UNAVAILABLE", "The model is overloaded. Please try again later.", ``), protocol.Unavailable, "overloaded"},
 		"too long":              {failure(400, "INVALID_ARGUMENT", "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", ``), protocol.Limit, "too long"},
 		"no such model":         {failure(404, "NOT_FOUND", "models/x is not found for API version v1beta", ``), protocol.Failed, "model's name"},
@@ -192,6 +192,18 @@ func TestSignatures(t *testing.T) {
 	if _, _, err := ask(t, s, nil, req); protocol.CodeOf(err) != protocol.Failed || len(s.Got) != 2 {
 		t.Errorf("%v after %d requests", err, len(s.Got))
 	}
+}
+
+// TestSturdy: a recorded stream means the same however it is written.
+func TestSturdy(t *testing.T) {
+	t.Parallel()
+	wiretest.Sturdy(t, gemini(), nil, thoughtful())
+}
+
+// TestGrows: what a provider saw before stays the beginning of what it is sent.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	wiretest.Grows(t, gemini(), nil, "contents", thoughtful())
 }
 
 func TestDuties(t *testing.T) {

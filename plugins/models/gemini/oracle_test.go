@@ -12,7 +12,7 @@ import (
 	"github.com/ambithost/ambit/plugins/models/wiretest"
 )
 
-// theirs is wiretest.Conversation as a user of Google's own library writes it.
+// theirs is wiretest.Shown as a user of Google's own library writes it.
 func theirs() ([]*genai.Content, *genai.GenerateContentConfig) {
 	now, long := "weather__now", wire.ToolName(wiretest.Long)
 	text := func(s string) *genai.Part { return &genai.Part{Text: s} }
@@ -21,7 +21,7 @@ func theirs() ([]*genai.Content, *genai.GenerateContentConfig) {
 		{Role: "model", Parts: []*genai.Part{text("Let me see."), {FunctionCall: &genai.FunctionCall{Name: now, Args: map[string]any{"city": "Rome"}}}, {FunctionCall: &genai.FunctionCall{Name: long, Args: map[string]any{}}}}},
 		{Role: "user", Parts: []*genai.Part{{FunctionResponse: &genai.FunctionResponse{Name: now, Response: map[string]any{"output": "sunny"}}}, {FunctionResponse: &genai.FunctionResponse{Name: long, Response: map[string]any{"error": "no JSON"}}}}},
 		{Role: "model", Parts: []*genai.Part{text("Sunny.")}},
-		{Role: "user", Parts: []*genai.Part{text("[message from the host]\nIt is one."), text("and now?")}},
+		{Role: "user", Parts: []*genai.Part{text("[message from the host]\nIt is one."), text("and now?"), {InlineData: &genai.Blob{MIMEType: "image/png", Data: wiretest.Look().Images[0].Data}}, text("what is this?")}},
 	}
 	return contents, &genai.GenerateContentConfig{
 		SystemInstruction: &genai.Content{Parts: []*genai.Part{text("You are main."), text("It is noon.")}},
@@ -67,7 +67,7 @@ func TestLikeTheLibrary(t *testing.T) {
 		}
 	}
 	s := wiretest.One(thoughtful())
-	resp, _, err := ask(t, s, map[string]string{"base_url": url}, wiretest.Conversation())
+	resp, _, err := ask(t, s, map[string]string{"base_url": url}, wiretest.Shown())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"os"
 	"reflect"
 	"strings"
@@ -105,7 +106,7 @@ func TestFailures(t *testing.T) {
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	s := wiretest.One(lines(done))
-	req := wiretest.Conversation()
+	req := wiretest.Shown()
 	req.Stream = false
 	if _, _, err := ask(t, s, map[string]string{"context": "32768", "think": "off"}, req); err != nil {
 		t.Fatal(err)
@@ -133,7 +134,7 @@ func TestRequest(t *testing.T) {
 			object{"role": "tool", "content": "sunny", "tool_name": "weather__now", "tool_call_id": "a"},
 			object{"role": "tool", "content": "Error: no JSON", "tool_name": long, "tool_call_id": "b"},
 			object{"role": "assistant", "content": "Sunny."},
-			object{"role": "user", "content": "[message from the host]\nIt is one.\n\nand now?"},
+			object{"role": "user", "content": "[message from the host]\nIt is one.\n\nand now?\n\nwhat is this?", "images": []any{base64.StdEncoding.EncodeToString(wiretest.Look().Images[0].Data)}},
 		},
 	}
 	if got := wiretest.Body(t, sent); !reflect.DeepEqual(got, want) {
@@ -167,6 +168,18 @@ func TestThinking(t *testing.T) {
 			t.Errorf("%s gets thinking %v, want %v", name, got, want)
 		}
 	}
+}
+
+// TestSturdy: a recorded stream means the same however it is written.
+func TestSturdy(t *testing.T) {
+	t.Parallel()
+	wiretest.Sturdy(t, ollama(), nil, thoughtful())
+}
+
+// TestGrows: what a provider saw before stays the beginning of what it is sent.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	wiretest.Grows(t, ollama(), nil, "messages", thoughtful())
 }
 
 func TestDuties(t *testing.T) {

@@ -1,5 +1,5 @@
-// Command openai speaks the Chat Completions protocol of OpenAI, which Ollama,
-// llama.cpp, vLLM and many others speak as well.
+// Command openai speaks the Responses protocol of OpenAI, and Chat Completions,
+// which Ollama, llama.cpp, vLLM and many others speak as well.
 package main
 
 import "github.com/ambithost/ambit/sdk/run"

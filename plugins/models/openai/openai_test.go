@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -18,10 +19,12 @@ import (
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
-// ask runs one complete against a server.
+// ask runs one complete against a server that speaks Chat Completions.
 func ask(t *testing.T, s *wiretest.Server, config map[string]string, req model.Request) (resp model.Response, streamed string, err error) {
 	t.Helper()
-	return wiretest.Ask(t, openai(), s, config, req)
+	chat := map[string]string{"api": "chat"}
+	maps.Copy(chat, config)
+	return wiretest.Ask(t, openai(), s, chat, req)
 }
 
 // TestStreams reads streams in the shapes that servers send. Written by hand
@@ -109,7 +112,7 @@ func TestFailures(t *testing.T) {
 	}{
 		"wrong key":           {wiretest.Plain(401, `{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}`), nil, protocol.Failed, "ambit secret set OPENAI_API_KEY"},
 		"no key at a server":  {wiretest.Plain(401, `nope`), map[string]string{"secret": "none"}, protocol.Failed, "it wants a key"},
-		"rate":                {limited, nil, protocol.Unavailable, "wait 20 s"},
+		"rate":                {limited, nil, protocol.Unavailable, "wait 20s"},
 		"no credit":           {wiretest.Plain(429, `{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}`), nil, protocol.Failed, "no credit"},
 		"too long":            {wiretest.Plain(400, `{"error":{"message":"This model's maximum context length is 8192 tokens.","code":"context_length_exceeded"}}`), nil, protocol.Limit, "too long"},
 		"too long, llama.cpp": {wiretest.Plain(400, `{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}`), nil, protocol.Limit, "too long"},
@@ -154,6 +157,7 @@ func TestRequest(t *testing.T) {
 		{Role: model.Assistant, Text: "Sunny."},
 		{Role: model.System, Text: "It is one."}, {Role: model.User, Text: "and now?"},
 	}
+	req.Messages = append(req.Messages, wiretest.Look())
 	s := &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.Plain(200, `{"choices":[{"message":{"content":"ok"}}]}`)}}
 	if _, _, err := ask(t, s, map[string]string{"secret": "KEY"}, req); err != nil {
 		t.Fatal(err)
@@ -189,8 +193,9 @@ func TestRequest(t *testing.T) {
 	if got := p.Messages[4].OfTool.Content.OfString.Value; got != "Error: no JSON" || p.Messages[4].OfTool.ToolCallID != "b" {
 		t.Errorf("result %q", got)
 	}
-	if got := p.Messages[6].OfUser.Content.OfString.Value; got != "[message from the host]\nIt is one.\n\nand now?" {
-		t.Errorf("last message %q", got)
+	parts := p.Messages[6].OfUser.Content.OfArrayOfContentParts
+	if len(parts) != 2 || parts[0].OfImageURL.ImageURL.URL != wire.DataURL(wiretest.Look().Images[0]) || parts[1].OfText.Text != "[message from the host]\nIt is one.\n\nand now?\n\nwhat is this?" {
+		t.Errorf("last message %+v", parts)
 	}
 }
 
@@ -218,10 +223,7 @@ func TestLikeTheLibrary(t *testing.T) {
 		}
 		body += "data: " + c + "\n\n"
 	}
-	resp, _, err := ask(t, &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.SSE(body + "data: [DONE]\n\n")}}, nil, wiretest.Weather())
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := wiretest.Sturdy(t, openai(), map[string]string{"api": "chat"}, wiretest.SSE(body+"data: [DONE]\n\n"))
 	theirs := acc.Choices[0].Message
 	if resp.Text != theirs.Content || string(resp.Calls[0].Args) != theirs.ToolCalls[0].Function.Arguments || resp.Calls[0].ID != theirs.ToolCalls[0].ID ||
 		resp.Usage.Input != int(acc.Usage.PromptTokens) || resp.Usage.Output != int(acc.Usage.CompletionTokens) {
@@ -269,6 +271,13 @@ func TestDenialKeepsItsCode(t *testing.T) {
 	}
 }
 
+// TestGrows: what a provider saw before stays the beginning of what it is sent.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	wiretest.Grows(t, openai(), map[string]string{"api": "responses"}, "input", reasoned())
+	wiretest.Grows(t, openai(), map[string]string{"api": "chat"}, "messages", wiretest.Plain(200, `{"choices":[{"message":{"content":"ok"},"finish_reason":"stop"}]}`))
+}
+
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("plugin.yaml")
@@ -282,7 +291,9 @@ func TestDuties(t *testing.T) {
 	s := &wiretest.Server{Answers: []plugintest.HTTPResponse{wiretest.SSE("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n")}}
 	plugintest.Run(t, plugintest.Config{
 		Manifest: m,
-		Open:     func(*testing.T) plugintest.Plugin { return plugintest.Direct(openai(), nil) },
-		Effect:   func() plugintest.Effect { return (&plugintest.World{HTTP: s.HTTP}).Effect },
+		Open: func(*testing.T) plugintest.Plugin {
+			return plugintest.Direct(openai(), map[string]string{"api": "chat"})
+		},
+		Effect: func() plugintest.Effect { return (&plugintest.World{HTTP: s.HTTP}).Effect },
 	})
 }

@@ -85,6 +85,27 @@ func (b *Body) Event(v any) error {
 // ErrDone is the error of [Body.Event] when the server said that it is done.
 var ErrDone = errors.New("the server is done")
 
+// Each reads an answer with next, which is [Body.Event] or [Body.Value], and
+// hands each piece to add, until the answer ends or add returns [ErrDone]. done
+// reports whether anyone said that it is complete.
+func Each[T any](next func(any) error, add func(T) error) (done bool, err error) {
+	for {
+		var piece T
+		err := next(&piece)
+		if err == nil {
+			err = add(piece)
+		}
+		switch {
+		case errors.Is(err, ErrDone):
+			return true, nil
+		case errors.Is(err, io.EOF):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+	}
+}
+
 // Value reads the next JSON value into v: of an answer in one piece the only
 // one, of newline-delimited JSON one a line. The end is [io.EOF], also that of
 // a body that ends within a value.

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/ambithost/ambit/sdk"
+	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -84,6 +86,13 @@ func (p problem) withheld() bool {
 	return p.is("content_filter", "content_policy", "content filtering", "blocked by")
 }
 
+// noVision: of OpenAI, vLLM, llama.cpp, Ollama, Google and Anthropic, in their
+// own words.
+func (p problem) noVision() bool {
+	return p.is("image", "vision", "multimodal") &&
+		p.is("not support", "n't support", "only supported by", "not enabled", "not a multimodal", "at most 0")
+}
+
 func (p problem) transient() bool {
 	return p.is("rate_limit", "overloaded", "api_error", "timeout", "server_error", "internal", "unavailable", "resource_exhausted", "deadline_exceeded", "try again")
 }
@@ -110,24 +119,48 @@ func OneLine(text string) string {
 	return s
 }
 
-// wait is how long the server asks to wait, as text for people; "" if it does
-// not say.
-func (p problem) wait(h sdk.Header) string {
-	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms > 0 {
-		return strconv.FormatFloat(ms/1000, 'g', 4, 64) + " s"
+// wait is how long the server asks to wait; 0 if it does not say, or says it in
+// a way that no standard knows.
+func (p problem) wait(h sdk.Header, now time.Time) time.Duration {
+	if d := seconds(h.Get("Retry-After-Ms")) / 1000; d > 0 {
+		return d
 	}
-	after := Printable(h.Get("Retry-After"), 40)
-	if after == "" {
-		for _, d := range p.Details {
-			if d.RetryDelay != "" {
-				after = strings.TrimSuffix(Printable(d.RetryDelay, 40), "s")
-			}
+	after := strings.TrimSpace(h.Get("Retry-After"))
+	if d := seconds(after); d > 0 {
+		return d
+	}
+	if at, err := time.Parse(httpDate, after); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	for _, d := range p.Details {
+		if d := seconds(strings.TrimSuffix(d.RetryDelay, "s")); d > 0 {
+			return d
 		}
 	}
-	if after != "" && strings.Trim(after, "0123456789.") == "" {
-		after += " s"
+	return 0
+}
+
+// httpDate is the form of a date in a header (RFC 9110, 5.6.7), the one that
+// servers write.
+const httpDate = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+func seconds(s string) time.Duration {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n > 0) || n > maxWait.Seconds()*1000 {
+		return 0
 	}
-	return after
+	return time.Duration(n * float64(time.Second))
+}
+
+const maxWait = protocol.MaxRetryAfter * time.Millisecond
+
+// unavailable is an error that waiting helps with, for as long as the server
+// asks.
+func unavailable(said string, wait time.Duration) error {
+	if wait <= 0 {
+		return protocol.Errorf(protocol.Unavailable, "%s", said)
+	}
+	return protocol.Errorf(protocol.Unavailable, "%s; it asks to wait %s", said, wait.Round(time.Millisecond)).After(wait)
 }
 
 // StatusError says what a status means for the owner: whether it helps to wait,
@@ -136,6 +169,7 @@ func (p problem) wait(h sdk.Header) string {
 //	unavailable  a rate limit, with the wait the server asks for; an overload or
 //	             fault of the server: it helps to ask again
 //	limit        the conversation is too long for the model
+//	invalid      it holds images, and the model can't read them
 //	failed       the key, the credit, the model's name, the request, or content
 //	             that the provider refuses
 func StatusError(s Server, resp *sdk.Response, body []byte) error {
@@ -147,6 +181,8 @@ func StatusError(s Server, resp *sdk.Response, body []byte) error {
 	switch status := resp.Status; {
 	case p.tooLong() || status == 413:
 		return protocol.Errorf(protocol.Limit, "%s; the conversation is too long for the model: start a new session, or lower the context limit", said)
+	case p.noVision() && status >= 400:
+		return model.NoVision(said + "; the model")
 	case status == 402 || (status == 400 || status == 403 || status == 429) && p.noCredit():
 		return failed("the account has no credit left")
 	case status == 401 || status == 403 || status == 400 && p.badKey():
@@ -155,19 +191,13 @@ func StatusError(s Server, resp *sdk.Response, body []byte) error {
 		}
 		return failed("check the key with `ambit secret set %s`, and that it may use this model", s.Secret)
 	case status == 429:
-		if wait := p.wait(resp.Header); wait != "" {
-			said += "; it asks to wait " + wait
-		}
-		return protocol.Errorf(protocol.Unavailable, "%s", said)
+		return unavailable(said, p.wait(resp.Header, time.Now()))
 	case status == 404:
 		return failed("check the model's name and base_url with `ambit plugin show %s`", s.Plugin)
 	case status >= 300 && status < 400:
 		return failed("it redirects, and the plugin does not follow: correct base_url with `ambit plugin config %s base_url=URL`", s.Plugin)
 	case status == 408 || status == 409 || status >= 500:
-		if wait := p.wait(resp.Header); wait != "" {
-			said += "; it asks to wait " + wait
-		}
-		return protocol.Errorf(protocol.Unavailable, "%s", said)
+		return unavailable(said, p.wait(resp.Header, time.Now()))
 	case p.withheld():
 		return failed("the provider refuses this content")
 	}
@@ -188,7 +218,7 @@ func StreamError(raw json.RawMessage) error {
 	case p.noCredit() || p.badKey() || p.withheld():
 		return protocol.Errorf(protocol.Failed, "%s", said)
 	case p.transient():
-		return protocol.Errorf(protocol.Unavailable, "%s", said)
+		return unavailable(said, p.wait(nil, time.Now()))
 	}
 	return protocol.Errorf(protocol.Failed, "%s", said)
 }

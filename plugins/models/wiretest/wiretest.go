@@ -112,6 +112,18 @@ func Conversation() model.Request {
 	return r
 }
 
+// Look is a message with an image and a word about it.
+func Look() model.Message {
+	return model.Message{Role: model.User, Text: "what is this?", Images: []model.Image{{MIME: "image/png", Data: []byte("\x89PNG\r\n\x1a\npixels")}}}
+}
+
+// Shown is [Conversation] with [Look] at its end.
+func Shown() model.Request {
+	r := Conversation()
+	r.Messages = append(r.Messages, Look())
+	return r
+}
+
 // Calls writes an answer's tool calls on a line.
 func Calls(r model.Response) string {
 	var list []string

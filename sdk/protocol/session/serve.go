@@ -192,7 +192,7 @@ func (s *server) effect(ctx context.Context, call uint64, r *running, name strin
 	select {
 	case o := <-answer:
 		if o.Error != nil {
-			return nil, &protocol.Error{Code: protocol.Code(o.Error.Code), Message: o.Error.Message}
+			return nil, &protocol.Error{Code: protocol.Code(o.Error.Code), Message: o.Error.Message, RetryAfter: int64(min(o.Error.RetryAfterMs, protocol.MaxRetryAfter))}
 		}
 		return o.Result, nil
 	case <-ctx.Done():
@@ -278,5 +278,5 @@ func frameError(err error) *cellpb.Error {
 	if len(msg) > protocol.MaxLog {
 		msg = msg[:protocol.MaxLog]
 	}
-	return &cellpb.Error{Code: string(e.Code), Message: strings.ToValidUTF8(msg, "\uFFFD")}
+	return &cellpb.Error{Code: string(e.Code), Message: strings.ToValidUTF8(msg, "\uFFFD"), RetryAfterMs: uint64(e.RetryAfter)}
 }

@@ -2,7 +2,6 @@ package messages
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 
 	"github.com/ambithost/ambit/plugins/models/wire"
@@ -129,19 +128,13 @@ func (a *Answer) Read(body io.Reader) error {
 	if b.First() == '{' {
 		return a.readWhole(b)
 	}
-	for !a.complete {
-		var e event
-		switch err := b.Event(&e); {
-		case errors.Is(err, io.EOF), errors.Is(err, wire.ErrDone):
-			return nil
-		case err != nil:
+	_, err := wire.Each(b.Event, func(e event) error {
+		if err := a.add(e); err != nil || !a.complete {
 			return err
 		}
-		if err := a.add(e); err != nil {
-			return err
-		}
-	}
-	return nil
+		return wire.ErrDone
+	})
+	return err
 }
 
 func (a *Answer) readWhole(b *wire.Body) error {

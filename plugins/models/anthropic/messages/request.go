@@ -47,10 +47,17 @@ type block struct {
 	ToolUseID string          `json:"tool_use_id,omitempty"`
 	Content   string          `json:"content,omitempty"` // tool_result
 	IsError   bool            `json:"is_error,omitempty"`
+	Source    *source         `json:"source,omitempty"` // image
 	Cache     *cacheControl   `json:"cache_control,omitempty"`
 	Thinking  *string         `json:"thinking,omitempty"` // may be empty, and then is sent
 	Signature string          `json:"signature,omitempty"`
 	Data      string          `json:"data,omitempty"` // redacted_thinking
+}
+
+type source struct {
+	Type string `json:"type"`
+	MIME string `json:"media_type"`
+	Data []byte `json:"data"` // base64
 }
 
 // cacheControl marks the end of what the provider should remember: the next
@@ -134,7 +141,7 @@ func (r *Request) markCache() {
 	}
 	if n := len(r.Messages); n > 0 {
 		content := r.Messages[n-1].Content
-		if last := &content[len(content)-1]; last.Type == "text" || last.Type == "tool_result" {
+		if last := &content[len(content)-1]; last.Type == "text" || last.Type == "tool_result" || last.Type == "image" {
 			last.Cache = ephemeral
 		}
 	}
@@ -158,6 +165,9 @@ func (r *Request) add(m model.Message) {
 			r.System = append(r.System, text(m.Text))
 		}
 	default:
+		for _, i := range m.Images {
+			r.join("user", block{Type: "image", Source: &source{Type: "base64", MIME: i.MIME, Data: i.Data}})
+		}
 		if !blank(m.Text) {
 			r.join("user", text(m.Text))
 		}

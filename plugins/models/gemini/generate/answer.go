@@ -3,7 +3,6 @@ package generate
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 
 	"github.com/ambithost/ambit/plugins/models/wire"
@@ -97,18 +96,8 @@ func (a *Answer) Read(body io.Reader) error {
 	case '[':
 		return a.readList(b)
 	}
-	for {
-		var c chunk
-		switch err := b.Event(&c); {
-		case errors.Is(err, io.EOF), errors.Is(err, wire.ErrDone):
-			return nil
-		case err != nil:
-			return err
-		}
-		if err := a.add(c); err != nil {
-			return err
-		}
-	}
+	_, err := wire.Each(b.Event, a.add)
+	return err
 }
 
 func (a *Answer) readWhole(b *wire.Body) error {

@@ -32,9 +32,15 @@ type content struct {
 // part holds one of its fields, and a signature beside it.
 type part struct {
 	Text      *string   `json:"text,omitempty"` // may be empty, and then is sent
+	Inline    *blob     `json:"inlineData,omitempty"`
 	Call      *call     `json:"functionCall,omitempty"`
 	Response  *response `json:"functionResponse,omitempty"`
 	Signature string    `json:"thoughtSignature,omitempty"`
+}
+
+type blob struct {
+	MIME string `json:"mimeType"`
+	Data []byte `json:"data"` // base64
 }
 
 type call struct {
@@ -118,6 +124,9 @@ func (r *Request) add(m model.Message) {
 			r.System.Parts = append(r.System.Parts, text(m.Text))
 		}
 	default:
+		for _, i := range m.Images {
+			r.join("user", part{Inline: &blob{MIME: i.MIME, Data: i.Data}})
+		}
 		if strings.TrimSpace(m.Text) != "" {
 			r.join("user", text(m.Text))
 		}

@@ -2,7 +2,6 @@ package native
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 
 	"github.com/ambithost/ambit/plugins/models/wire"
@@ -70,19 +69,13 @@ func NewAnswer(asked string, names wire.Names, emit func(string) error) *Answer 
 // Read takes in an answer, in one piece or in many.
 func (a *Answer) Read(body io.Reader) error {
 	b := wire.NewBody(body)
-	for !a.done {
-		var c chunk
-		switch err := b.Value(&c); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
+	_, err := wire.Each(b.Value, func(c chunk) error {
+		if err := a.add(c); err != nil || !a.done {
 			return err
 		}
-		if err := a.add(c); err != nil {
-			return err
-		}
-	}
-	return nil
+		return wire.ErrDone
+	})
+	return err
 }
 
 func (a *Answer) add(c chunk) error {

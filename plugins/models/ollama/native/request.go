@@ -30,6 +30,7 @@ type Request struct {
 type chatMessage struct {
 	Role       string     `json:"role"`
 	Content    string     `json:"content"`
+	Images     [][]byte   `json:"images,omitempty"` // base64
 	Thinking   string     `json:"thinking,omitempty"`
 	ToolCalls  []chatCall `json:"tool_calls,omitempty"`
 	ToolName   string     `json:"tool_name,omitempty"`
@@ -101,48 +102,28 @@ func Encode(req model.Request, o Options) (Request, wire.Names) {
 		r.Tools = append(r.Tools, chatTool{Type: "function", Function: toolDef{Name: wire.ToolName(t.Name), Description: t.Description, Parameters: wire.Schema(t)}})
 	}
 	called := map[string]string{} // names of the tools called, by the call's id
-	for _, m := range req.Messages {
+	for _, m := range wire.Flat(req.Messages) {
 		r.add(m, called)
 	}
 	return r, wire.NamesOf(req.Tools)
 }
 
-// add appends one message. Chat templates know one system message, at the
-// beginning, and take turns between user and assistant.
+// add appends one message of a flat conversation.
 func (r *Request) add(m model.Message, called map[string]string) {
+	out := chatMessage{Role: string(m.Role), Content: m.Text}
 	switch m.Role {
 	case model.Tool:
-		if m.Result == nil {
-			return
-		}
-		text := m.Result.Text
-		if m.Result.Error {
-			text = "Error: " + text
-		}
-		r.Messages = append(r.Messages, chatMessage{Role: "tool", Content: text, ToolName: called[m.Result.ID], ToolCallID: m.Result.ID})
+		out.Content, out.ToolName, out.ToolCallID = wire.ResultText(*m.Result), called[m.Result.ID], m.Result.ID
 	case model.Assistant:
-		out := chatMessage{Role: "assistant", Content: m.Text, Thinking: readKept(m.Keep, r.Model)}
-		for _, c := range m.Calls {
-			name := wire.ToolName(c.Name)
-			called[c.ID] = name
-			out.ToolCalls = append(out.ToolCalls, chatCall{ID: c.ID, Function: chatFunction{Name: name, Arguments: wire.Object(c.Args)}})
-		}
-		r.Messages = append(r.Messages, out)
-	case model.System:
-		if len(r.Messages) == 0 || len(r.Messages) == 1 && r.Messages[0].Role == "system" {
-			r.join("system", m.Text)
-			return
-		}
-		r.join("user", wire.FromHost(m.Text))
-	default:
-		r.join("user", m.Text)
+		out.Thinking = readKept(m.Keep, r.Model)
 	}
-}
-
-func (r *Request) join(role, text string) {
-	if n := len(r.Messages); n > 0 && r.Messages[n-1].Role == role {
-		r.Messages[n-1].Content += "\n\n" + text
-		return
+	for _, i := range m.Images {
+		out.Images = append(out.Images, i.Data)
 	}
-	r.Messages = append(r.Messages, chatMessage{Role: role, Content: text})
+	for _, c := range m.Calls {
+		name := wire.ToolName(c.Name)
+		called[c.ID] = name
+		out.ToolCalls = append(out.ToolCalls, chatCall{ID: c.ID, Function: chatFunction{Name: name, Arguments: wire.Object(c.Args)}})
+	}
+	r.Messages = append(r.Messages, out)
 }

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 
 	"github.com/ambithost/ambit/plugins/models/wire"
@@ -65,21 +64,9 @@ func (a *Answer) Read(body io.Reader) error {
 	if b.First() == '{' {
 		return a.readWhole(b)
 	}
-	for {
-		var c chunk
-		switch err := b.Event(&c); {
-		case errors.Is(err, wire.ErrDone):
-			a.complete = true
-			return nil
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-		if err := a.add(c); err != nil {
-			return err
-		}
-	}
+	done, err := wire.Each(b.Event, a.add)
+	a.complete = done
+	return err
 }
 
 func (a *Answer) readWhole(b *wire.Body) error {

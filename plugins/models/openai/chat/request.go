@@ -28,9 +28,19 @@ type streamOptions struct {
 
 type chatMessage struct {
 	Role       string     `json:"role"`
-	Content    string     `json:"content"` // "" rather than null: templates of local servers print null
+	Content    any        `json:"content"` // text, "" rather than null: templates of local servers print null; parts when there are images
 	ToolCalls  []chatCall `json:"tool_calls,omitempty"`
 	ToolCallID string     `json:"tool_call_id,omitempty"`
+}
+
+type part struct {
+	Type     string    `json:"type"`
+	Text     string    `json:"text,omitempty"`
+	ImageURL *imageURL `json:"image_url,omitempty"`
+}
+
+type imageURL struct {
+	URL string `json:"url"`
 }
 
 type chatCall struct {
@@ -71,48 +81,30 @@ func Encode(req model.Request, host string) (r Request, names wire.Names) {
 	for _, t := range req.Tools {
 		r.Tools = append(r.Tools, chatTool{Type: "function", Function: toolDef{Name: wire.ToolName(t.Name), Description: t.Description, Parameters: wire.Schema(t)}})
 	}
-	for _, m := range req.Messages {
+	for _, m := range wire.Flat(req.Messages) {
 		r.add(m)
 	}
 	return r, wire.NamesOf(req.Tools)
 }
 
-// add appends one message. Chat templates of local servers know one system
-// message, at the beginning, and take turns between user and assistant: what
-// the host says later goes in as a marked user message, and neighbours of one
-// role become one message.
+// add appends one message of a flat conversation.
 func (r *Request) add(m model.Message) {
-	switch m.Role {
-	case model.Tool:
-		if m.Result == nil {
-			return
+	out := chatMessage{Role: string(m.Role), Content: m.Text}
+	switch {
+	case m.Role == model.Tool:
+		out.Content, out.ToolCallID = wire.ResultText(*m.Result), m.Result.ID
+	case len(m.Images) > 0:
+		parts := []part{}
+		for _, i := range m.Images {
+			parts = append(parts, part{Type: "image_url", ImageURL: &imageURL{wire.DataURL(i)}})
 		}
-		text := m.Result.Text
-		if m.Result.Error {
-			text = "Error: " + text
+		if m.Text != "" {
+			parts = append(parts, part{Type: "text", Text: m.Text})
 		}
-		r.Messages = append(r.Messages, chatMessage{Role: "tool", Content: text, ToolCallID: m.Result.ID})
-	case model.Assistant:
-		out := chatMessage{Role: "assistant", Content: m.Text}
-		for _, c := range m.Calls {
-			out.ToolCalls = append(out.ToolCalls, chatCall{ID: c.ID, Type: "function", Function: chatFunction{Name: wire.ToolName(c.Name), Arguments: string(wire.Object(c.Args))}})
-		}
-		r.Messages = append(r.Messages, out)
-	case model.System:
-		if len(r.Messages) == 0 || len(r.Messages) == 1 && r.Messages[0].Role == "system" {
-			r.join("system", m.Text)
-			return
-		}
-		r.join("user", wire.FromHost(m.Text))
-	default:
-		r.join("user", m.Text)
+		out.Content = parts
 	}
-}
-
-func (r *Request) join(role, text string) {
-	if n := len(r.Messages); n > 0 && r.Messages[n-1].Role == role {
-		r.Messages[n-1].Content += "\n\n" + text
-		return
+	for _, c := range m.Calls {
+		out.ToolCalls = append(out.ToolCalls, chatCall{ID: c.ID, Type: "function", Function: chatFunction{Name: wire.ToolName(c.Name), Arguments: string(wire.Object(c.Args))}})
 	}
-	r.Messages = append(r.Messages, chatMessage{Role: role, Content: text})
+	r.Messages = append(r.Messages, out)
 }
