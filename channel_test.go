@@ -271,6 +271,16 @@ func TestOwnerOverAChannel(t *testing.T) {
 	m.say("1", "/approve 3")
 	m.got(t, from, "1", "did not count")
 
+	// A file is kept where the agent can read it, under a harmless name.
+	from = m.count()
+	m.event(channel.Event{Chat: channel.Chat{ID: "chat-1", Direct: true}, From: channel.Person{ID: "1"}, Text: "list my notes",
+		Files: []channel.File{{Name: "../../plan für.txt", Type: "text/plain", Data: []byte("ten o'clock")}}})
+	m.got(t, from, "1", "notes")
+	kept, err := filepath.Glob(filepath.Join(m.home, "agents", "main", "workspace", "received", "*"))
+	if err != nil || len(kept) != 1 || !strings.HasSuffix(kept[0], "-plan_f_r.txt") {
+		t.Errorf("kept %v, %v", kept, err)
+	}
+
 	from = m.count()
 	m.say("1", "/status")
 	m.got(t, from, "1", "Question 3 waits")

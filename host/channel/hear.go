@@ -14,6 +14,7 @@ import (
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/channel"
+	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -88,12 +89,22 @@ func (s *Service) submit(ctx context.Context, p Peer, ev channel.Event, from str
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
-	_, err := a.Submit(ctx, agent.Message{Session: p.Session, Text: text, Channel: p.Plugin, SourceID: ev.ID, From: from, Mode: s.cfg.Mode(p.Plugin)})
+	_, err := a.Submit(ctx, agent.Message{Session: p.Session, Text: text, Images: pictures(ev.Files), Channel: p.Plugin, SourceID: ev.ID, From: from, Mode: s.cfg.Mode(p.Plugin)})
 	switch protocol.CodeOf(err) {
 	case protocol.Invalid, protocol.Limit:
 		return s.say(ctx, p, "That message was not taken: "+err.Error()+".")
 	}
 	return err
+}
+
+// pictures are the files that a model may be able to see.
+func pictures(files []channel.File) (list []model.Image) {
+	for _, f := range files {
+		if picture, err := model.ImageOf(f.Data); err == nil {
+			list = append(list, picture)
+		}
+	}
+	return list
 }
 
 // keep stores the files of a message and says so in the message.
