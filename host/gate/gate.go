@@ -225,7 +225,7 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 		Context: policy.Context{
 			Plugin: holder, Requires: &f.requires, Grant: g.forPolicy(f),
 			Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn, Trigger: e.Origin.Trigger,
-			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
+			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, AskedFor: e.AskedFor, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
 		},
 	}
 	f.asked = &req

@@ -34,7 +34,8 @@ type Material struct {
 type indexed struct {
 	source int // place in Material.sources
 	layers []*layer
-	part   bool // there is more in it than was indexed
+	part   bool            // there is more in it than was indexed
+	words  map[string]bool // of the owner's; nil of others'
 }
 
 // With is the material and the texts, read in this order. A text without body
@@ -63,6 +64,9 @@ func (m *Material) With(texts ...Text) *Material {
 			var more bool
 			in.layers, more = layers(body)
 			in.part = in.part || more
+			if s.Kind == Owner {
+				in.words = wordsOf(body)
+			}
 		}
 		next.texts = append(next.texts, in)
 	}
