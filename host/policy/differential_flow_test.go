@@ -101,7 +101,9 @@ func plainSaid(r *Request) bool {
 		return true
 	}
 	if slices.Contains([]string{"calendar.write", "drive.write", "mail.change"}, r.Action.Name) && r.Context.AskedFor && plainAny(all, isDestination) {
-		uncalled := func(a Argument) bool { return !a.OwnerNamed && (!isDestination(a) || a.RecordPercent != 100 || a.Address) }
+		uncalled := func(a Argument) bool {
+			return !a.OwnerNamed && (!isDestination(a) || a.RecordPercent != 100 || a.Address)
+		}
 		if !plainAny(all, uncalled) {
 			return true
 		}

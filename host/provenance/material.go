@@ -14,8 +14,8 @@ const (
 	MaxMaterial = 8 << 20
 	// MaxValue is the longest value that is traced.
 	MaxValue = 256 << 10
-	// MaxWork is how many bytes one Trace compares; of a URL and of a list each
-	// part has as much.
+	// MaxWork is how many bytes one Trace compares, the parts of a URL and of a
+	// list together.
 	MaxWork = 64 << 20
 	// MaxSentence is the most characters of Found.Sentence.
 	MaxSentence = 240
@@ -28,6 +28,7 @@ type Material struct {
 	texts   []*indexed
 	sources []Source // distinct, in the order of reading
 	size    [2]int   // bytes indexed: others', the owner's
+	spent   *int     // bytes compared by the Trace that this copy is at work for
 }
 
 // indexed is a text and what was found in it by decoding.
@@ -44,7 +45,7 @@ type indexed struct {
 func (m *Material) With(texts ...Text) *Material {
 	next := &Material{}
 	if m != nil {
-		*next = Material{slices.Clip(m.texts), slices.Clip(m.sources), m.size}
+		*next = Material{texts: slices.Clip(m.texts), sources: slices.Clip(m.sources), size: m.size}
 	}
 	for _, t := range texts {
 		s := t.Source.canonical()

@@ -91,8 +91,8 @@ there. Values of fewer than %d letters get no more than 0.8.
    a URL names its host, and a URL of which the owner named every part is the
    owner's.
 6. **Bounds:** %d KiB of a text, %d MiB of a session and as much of the
-   owner's words, values of %d KiB, %d MiB compared for one value (for each part
-   of a URL or a list). Beyond a bound the cautious answer is given, with the
+   owner's words, values of %d KiB, %d MiB compared for one value, the parts
+   of a URL or a list together. Beyond a bound the cautious answer is given, with the
    reason.
 
 ## What goes by a number
