@@ -108,4 +108,4 @@ type Obligation struct {
 }
 
 // ObligationTypes are those that the gate can meet.
-func ObligationTypes() []string { return []string{"approve", "budget"} }
+func ObligationTypes() []string { return []string{"approve", "budget", "dry_run"} }
