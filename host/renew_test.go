@@ -13,7 +13,7 @@ import (
 
 	"github.com/olareg/olareg"
 	"github.com/olareg/olareg/config"
-	"github.com/opencontainers/go-digest"
+	ocidigest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote"
@@ -48,7 +48,7 @@ func newShelf(t *testing.T) shelf {
 func (s shelf) tag(t *testing.T, bundle []byte) {
 	t.Helper()
 	put := func(mediaType string, b []byte) ocispec.Descriptor {
-		d := ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(b), Size: int64(len(b))}
+		d := ocispec.Descriptor{MediaType: mediaType, Digest: ocidigest.FromBytes(b), Size: int64(len(b))}
 		if err := s.repo.Blobs().Push(t.Context(), d, bytes.NewReader(b)); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func (s shelf) tag(t *testing.T, bundle []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromBytes(b), Size: int64(len(b))}
+	d := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: ocidigest.FromBytes(b), Size: int64(len(b))}
 	if err := s.repo.Manifests().PushReference(t.Context(), d, bytes.NewReader(b), "current"); err != nil {
 		t.Fatal(err)
 	}
