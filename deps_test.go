@@ -74,7 +74,7 @@ github.com/extism/go-pdk                  sdk/guest
 github.com/landlock-lsm/go-landlock       host/cell/confine
 github.com/elastic/go-seccomp-bpf         host/cell/confine
 
-github.com/open-policy-agent/opa          host/policy
+github.com/open-policy-agent/opa          host/policy host/policy/bundletest
 github.com/santhosh-tekuri/jsonschema/v6  sdk/capability sdk/manifest host/effects
 github.com/fsnotify/fsnotify              host/policy
 go.yaml.in/yaml/v3                        sdk/manifest host host/policy examples/agentdojo
@@ -84,6 +84,8 @@ golang.org/x/mod/semver                   sdk/manifest registry/... host/...
 filippo.io/age                            host/effects/secret
 github.com/zalando/go-keyring             host/effects/secret
 golang.org/x/net                          plugins/... host/effects
+oras.land/oras-go/v2                      registry
+github.com/opencontainers/image-spec      registry
 golang.org/x/text                         host/provenance
 golang.org/x/time                         host/effects
 go.starlark.net                           plugins/tools/code
@@ -97,6 +99,10 @@ golang.org/x/term                         host/cli
 // scripts that run the command line.
 const theirsInTests = `
 filippo.io/torchwood                      host/audit
+github.com/olareg/olareg                  registry host
+github.com/opencontainers/go-digest       registry host
+oras.land/oras-go/v2                      host
+github.com/opencontainers/image-spec      host
 github.com/rogpeppe/go-internal           host/cli .
 github.com/extism/go-sdk                  host/...
 github.com/tetratelabs/wazero             host/...

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"strings"
+	"unicode"
 
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/gate"
@@ -33,7 +34,7 @@ func (b backend) EvaluateAccess(ctx context.Context, req control.AccessRequest) 
 	}
 	e := gate.Effect{
 		Capability: c.Name, Actor: policy.Entity{Type: req.Subject.Type, ID: req.Subject.ID}, Plugin: said.Plugin,
-		Resource: req.Resource.ID, Attributes: r.Resource.Attributes,
+		Resource: forRecord(req.Resource.ID), Attributes: r.Resource.Attributes,
 		Origin: gate.Origin{Agent: said.Agent, Session: said.Session, Trigger: "external", Labels: worst},
 	}
 	if said.Labels != nil {
@@ -60,6 +61,23 @@ func (b backend) EvaluateAccess(ctx context.Context, req control.AccessRequest) 
 	}
 	return &control.AccessDecision{Decision: d.Unconditional(), Context: &control.AccessReasons{Decision: &d.Decision}}, nil
 }
+
+// forRecord is a name of another program's, fit for the log: no query, and cut.
+func forRecord(id string) string {
+	id, _, _ = strings.Cut(id, "?")
+	id = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(id, ""))
+	if runes := []rune(id); len(runes) > maxRecorded {
+		return string(runes[:maxRecorded]) + "…"
+	}
+	return id
+}
+
+const maxRecorded = 300
 
 // riskOutside is the highest risk that the request can have at the gate: that of
 // the plugin's riskiest tool of this power.

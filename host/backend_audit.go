@@ -82,7 +82,7 @@ func (b backend) AuditEntry(ctx context.Context, index int64) (*control.AuditDet
 	}
 	if ok && audit.CheckPayload(out.Record, salt, payload) {
 		out.Payload = string(payload)
-		if out.Kind == audit.Intent || out.Kind == audit.Refusal {
+		if out.Kind == audit.Intent || out.Kind == audit.Refusal || out.Kind == audit.Evaluation {
 			p, err := gate.OpenPayload(payload)
 			if err != nil {
 				return nil, err

@@ -115,7 +115,7 @@ func statusOf(c protocol.Code) string {
 	switch c {
 	case "":
 		return "done"
-	case protocol.Denied, protocol.Declined, protocol.Unknown:
+	case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Unknown:
 		return string(c)
 	case protocol.Killed, protocol.Revoked, protocol.Timeout:
 		return "cancelled"

@@ -88,8 +88,8 @@ func (b backend) ExplainPolicy(ctx context.Context, req control.PolicyExplainReq
 			return nil, err
 		}
 		switch {
-		case detail.Kind != audit.Intent && detail.Kind != audit.Refusal:
-			return nil, protocol.Errorf(protocol.Invalid, "entry %d is no request but a record of kind %s; want one of kind intent or refusal (ambit audit tail)", *req.Index, detail.Kind)
+		case detail.Kind != audit.Intent && detail.Kind != audit.Refusal && detail.Kind != audit.Evaluation:
+			return nil, protocol.Errorf(protocol.Invalid, "entry %d is no request but a record of kind %s; want one of kind intent, refusal or evaluation (ambit audit tail)", *req.Index, detail.Kind)
 		case detail.Request == nil && detail.Payload == "":
 			return nil, protocol.Errorf(protocol.NotFound, "what policy saw of entry %d is not kept", *req.Index)
 		case detail.Request == nil:

@@ -97,7 +97,7 @@ func (b backend) ReplayPolicy(ctx context.Context, req control.PolicyReplayReque
 func (b backend) recorded(ctx context.Context, req control.PolicyReplayRequest, fn func(control.AuditEntry, *policy.Request) error) (skipped int, err error) {
 	var entries []control.AuditEntry
 	err = b.audit.Read(ctx, 0, func(i uint64, r audit.Record) error {
-		if (r.Kind == audit.Intent || r.Kind == audit.Refusal) && !r.Time.Before(req.Since) {
+		if (r.Kind == audit.Intent || r.Kind == audit.Refusal || r.Kind == audit.Evaluation) && !r.Time.Before(req.Since) {
 			if len(entries) == maxReplayed {
 				entries, skipped = entries[1:], skipped+1
 			}

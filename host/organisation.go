@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,12 +13,13 @@ import (
 
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/registry"
 )
 
 // OrganisationFile names the bundle of policies that an organisation signs.
 type OrganisationFile struct {
-	// Bundle is an https URL, a .tar.gz, or a folder that holds a bundle.
-	// Plain http is for this machine only.
+	// Bundle is oci://host/repository:tag, an https URL, a .tar.gz, or a folder
+	// that holds a bundle. Plain http is for this machine only.
 	Bundle string `yaml:"bundle"`
 	// Key is the public key in PEM: ECDSA on P-256, or RSA.
 	Key string `yaml:"key"`
@@ -37,7 +37,11 @@ func (o *OrganisationFile) check() error {
 	case o.Minutes < 0:
 		return errors.New("organisation: minutes can't be negative")
 	}
-	if u, isURL := o.url(); isURL && u.Scheme != "https" && !isHere(u.Hostname()) {
+	if registry.IsReference(o.Bundle) {
+		_, err := registry.ParseReference(o.Bundle)
+		return err
+	}
+	if u, isURL := o.url(); isURL && u.Scheme != "https" && !registry.IsHere(u.Hostname()) {
 		return fmt.Errorf("organisation: bundle %s: want https", u.Redacted())
 	}
 	return nil
@@ -49,39 +53,39 @@ func (o *OrganisationFile) url() (*url.URL, bool) {
 	return u, err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
-func isHere(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // fetchTime is how long one look for a release may take.
 const fetchTime = 30 * time.Second
 
 // fetch gets the newest release. Nothing about it is verified yet.
 func (o *OrganisationFile) fetch(ctx context.Context) ([]byte, error) {
-	u, isURL := o.url()
-	if !isURL {
-		info, err := os.Stat(o.Bundle)
-		if err == nil && info.IsDir() {
-			return policy.PackBundle(o.Bundle)
-		}
-		if err == nil && info.Size() > policy.MaxBundle {
-			return nil, fmt.Errorf("%s is larger than %d bytes", o.Bundle, policy.MaxBundle)
-		}
-		return os.ReadFile(o.Bundle) //nolint:gosec // the owner names it in ambit.yaml
-	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
+	if registry.IsReference(o.Bundle) {
+		ref, err := registry.ParseReference(o.Bundle)
+		if err != nil {
+			return nil, err
+		}
+		return registry.OCI{}.Layer(ctx, ref, registry.BundleLayer, policy.MaxBundle)
+	}
+	if u, isURL := o.url(); isURL {
+		return download(ctx, u)
+	}
+	info, err := os.Stat(o.Bundle)
+	if err == nil && info.IsDir() {
+		return policy.PackBundle(o.Bundle)
+	}
+	if err == nil && info.Size() > policy.MaxBundle {
+		return nil, fmt.Errorf("%s is larger than %d bytes", o.Bundle, policy.MaxBundle)
+	}
+	return os.ReadFile(o.Bundle) //nolint:gosec // the owner names it in ambit.yaml
+}
+
+func download(ctx context.Context, u *url.URL) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}, CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		if len(via) > 3 || next.URL.Scheme != "https" && u.Scheme == "https" {
-			return errors.New("redirected too often, or away from https")
-		}
-		return nil
-	}}
+	client := registry.NewClient(u)
 	defer client.CloseIdleConnections()
 	res, err := client.Do(req)
 	if err != nil {
@@ -155,15 +159,20 @@ func (h *Host) followOrganisation(ctx context.Context) {
 		defer close(done)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				if changed, err := h.renew(ctx); err == nil && changed {
-					_ = h.policy.Reload(ctx) // said by Reload to the log and the owner
-				}
+		h.renewAt(ctx, tick.C)
+	}()
+}
+
+// renewAt looks for a new release at each tick, and puts it in force.
+func (h *Host) renewAt(ctx context.Context, ticks <-chan time.Time) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks:
+			if changed, err := h.renew(ctx); err == nil && changed {
+				_ = h.policy.Reload(ctx) // said by Reload to the log and the owner
 			}
 		}
-	}()
+	}
 }

@@ -14,14 +14,17 @@ import (
 func TestOrganisationSettings(t *testing.T) {
 	t.Parallel()
 	for text, ok := range map[string]bool{
-		"organisation: {bundle: 'https://example.org/b.tar.gz', key: k}": true,
-		"organisation: {bundle: /srv/bundle, key: k, minutes: 5}":        true,
-		"organisation: {bundle: 'http://127.0.0.1:1/b', key: k}":         true,
-		"organisation: {bundle: 'http://example.org/b.tar.gz', key: k}":  false,
-		"organisation: {bundle: /srv/bundle}":                            false,
-		"organisation: {key: k}":                                         false,
-		"organisation: {bundle: b, key: k, minutes: -1}":                 false,
-		"organisation: {bundle: b, key: k, verify: false}":               false,
+		"organisation: {bundle: 'https://example.org/b.tar.gz', key: k}":                true,
+		"organisation: {bundle: /srv/bundle, key: k, minutes: 5}":                       true,
+		"organisation: {bundle: 'http://127.0.0.1:1/b', key: k}":                        true,
+		"organisation: {bundle: 'http://example.org/b.tar.gz', key: k}":                 false,
+		"organisation: {bundle: 'oci://registry.example/org/policies:current', key: k}": true,
+		"organisation: {bundle: 'oci://registry.example/org/policies', key: k}":         false,
+		"organisation: {bundle: 'oci://a:b@registry.example/org/policies:1', key: k}":   false,
+		"organisation: {bundle: /srv/bundle}":                                           false,
+		"organisation: {key: k}":                                                        false,
+		"organisation: {bundle: b, key: k, minutes: -1}":                                false,
+		"organisation: {bundle: b, key: k, verify: false}":                              false,
 	} {
 		home := t.TempDir()
 		if err := os.WriteFile(filepath.Join(home, "ambit.yaml"), []byte(text), 0o600); err != nil {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ambithost/ambit/sdk/capability"
@@ -17,11 +19,15 @@ import (
 // added beside the tool's and filled by [filled], as a bridge to a foreign
 // service would.
 func (s *suite) plugin() (*manifest.Manifest, error) {
+	name := strings.ToLower(strings.ReplaceAll(s.Name, "_", "-"))
+	if !properName.MatchString(name) {
+		name = "suite"
+	}
 	m := &manifest.Manifest{
-		Format: 1, Name: strings.ToLower(strings.ReplaceAll(s.Name, "_", "-")), Version: "1.0.0", Description: "Recorded tools.",
+		Format: 1, Name: name, Version: "1.0.0", Description: "Recorded tools.",
 		Runtime: manifest.Wasm, Module: "recorded.wasm", Kinds: []manifest.Kind{manifest.Tool},
 	}
-	for _, t := range s.Tools {
+	for i, t := range s.Tools {
 		note, known := s.notes[t.Name]
 		if !known {
 			note = annotation{Risk: capability.Irreversible, Labels: []string{"private", "untrusted"}}
@@ -43,11 +49,25 @@ func (s *suite) plugin() (*manifest.Manifest, error) {
 			return nil, err
 		}
 		m.Tools = append(m.Tools, manifest.ToolSpec{
-			Name: t.Name, Description: "A recorded tool.", Input: input, Capability: note.Capability, Risk: note.Risk,
+			Name: toolName(i, t.Name), Description: "A recorded tool.", Input: input, Capability: note.Capability, Risk: note.Risk,
 			Labels: note.Labels, Destinations: note.Destinations, Contents: note.Contents,
 		})
 	}
 	return m, m.Validate()
+}
+
+// proper are the names that a manifest takes for a tool and for a plugin.
+var (
+	proper     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	properName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+)
+
+// toolName is the tool's name, or a number if the manifest can't have it.
+func toolName(i int, name string) string {
+	if proper.MatchString(name) {
+		return name
+	}
+	return fmt.Sprintf("tool_%d", i)
 }
 
 // attributes are those that a power's tools must take.
@@ -84,9 +104,7 @@ func filled(spec *manifest.ToolSpec, args map[string]any, place string) (json.Ra
 			}
 			out[a.Name] = append([]string{}, texts(spec, args, a.Role)...)
 		case "integer":
-			amount, _ := given.(json.Number)
-			f, _ := amount.Float64()
-			out[a.Name] = int64(math.Round(f * 100))
+			out[a.Name] = minorUnits(given)
 		case "boolean":
 			out[a.Name] = given == true
 		default:
@@ -99,6 +117,19 @@ func filled(spec *manifest.ToolSpec, args map[string]any, place string) (json.Ra
 	return json.Marshal(out)
 }
 
+// minorUnits reads an amount; what is no number within bounds is more than any
+// grant admits.
+func minorUnits(given any) int64 {
+	f, err := strconv.ParseFloat(strings.TrimSpace(fmt.Sprint(given)), 64)
+	if given == nil {
+		f, err = 0, nil
+	}
+	if err != nil || math.IsNaN(f) || math.Abs(f) > 1e12 {
+		return math.MaxInt32
+	}
+	return int64(math.Round(f * 100))
+}
+
 // first keeps one destination, and all contents.
 func first(role capability.Role, list []string) []string {
 	if role == capability.Destination && len(list) > 1 {
@@ -107,7 +138,7 @@ func first(role capability.Role, list []string) []string {
 	return list
 }
 
-// texts are the strings of a call's arguments that have a role, in the order of
+// texts are the strings and numbers in a call's arguments that have a role, in the order of
 // the annotation.
 func texts(spec *manifest.ToolSpec, args map[string]any, role capability.Role) []string {
 	names := spec.Destinations
@@ -115,17 +146,25 @@ func texts(spec *manifest.ToolSpec, args map[string]any, role capability.Role) [
 		names = spec.Contents
 	}
 	var out []string
-	for _, name := range names {
-		switch v := args[name].(type) {
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
 		case string:
 			out = append(out, v)
+		case json.Number:
+			out = append(out, v.String())
 		case []any:
 			for _, x := range v {
-				if s, ok := x.(string); ok {
-					out = append(out, s)
-				}
+				walk(x)
+			}
+		case map[string]any:
+			for _, k := range slices.Sorted(maps.Keys(v)) {
+				walk(v[k])
 			}
 		}
+	}
+	for _, name := range names {
+		walk(args[name])
 	}
 	return out
 }

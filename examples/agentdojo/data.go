@@ -42,8 +42,27 @@ type task struct {
 type call struct {
 	Function string         `json:"function"`
 	Args     map[string]any `json:"args"`
-	Output   string         `json:"output"`
+	Output   output         `json:"output"`
 	Vectors  []string       `json:"vectors_seen"`
+}
+
+// output is what a tool answered: a text, or any other JSON as its text.
+type output string
+
+// UnmarshalJSON takes any value; null is an empty answer.
+func (o *output) UnmarshalJSON(b []byte) error {
+	var text string
+	switch {
+	case string(b) == "null":
+	case b[0] != '"':
+		text = string(b)
+	default:
+		if err := json.Unmarshal(b, &text); err != nil {
+			return err
+		}
+	}
+	*o = output(text)
+	return nil
 }
 
 // annotation is what a manifest says of a tool.
@@ -142,7 +161,31 @@ func read(file string, notes []byte) (s suite, err error) {
 	if s.notes, err = parseAnnotations(notes); err != nil {
 		return s, err
 	}
+	s.complete()
 	return s, s.check()
+}
+
+// complete adds the tools and arguments that calls use though the suite's list has
+// them not: an unlisted tool is one without an annotation, if it has none.
+func (s *suite) complete() {
+	for _, list := range [][]task{s.Users, s.Injections} {
+		for _, t := range list {
+			for _, c := range t.Calls {
+				i := slices.IndexFunc(s.Tools, func(t tool) bool { return t.Name == c.Function })
+				if i < 0 {
+					i, s.Tools = len(s.Tools), append(s.Tools, tool{Name: c.Function})
+				}
+				if s.Tools[i].Args == nil {
+					s.Tools[i].Args = map[string]json.RawMessage{}
+				}
+				for name := range c.Args {
+					if _, listed := s.Tools[i].Args[name]; !listed {
+						s.Tools[i].Args[name] = nil
+					}
+				}
+			}
+		}
+	}
 }
 
 // check refuses annotations of tools that there are not: they would guard

@@ -8,6 +8,7 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -48,18 +49,23 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	results := map[string]result{}
+	results, good, failed := map[string]result{}, []suite{}, []error{}
 	for _, s := range suites {
-		if results[s.Name], err = s.replay(ctx); err != nil {
-			return fmt.Errorf("suite %s: %w", s.Name, err)
+		r, err := s.replay(ctx)
+		if err != nil { // the others are replayed all the same
+			failed = append(failed, fmt.Errorf("suite %s: %w", s.Name, err))
+			continue
 		}
+		results[s.Name], good = r, append(good, s)
 	}
 	if *asJSON {
 		e := json.NewEncoder(out)
 		e.SetIndent("", "  ")
-		return e.Encode(map[string]any{"suites": results})
+		err = e.Encode(map[string]any{"suites": results})
+	} else {
+		err = table(out, good, results, *why)
 	}
-	return table(out, suites, results, *why)
+	return errors.Join(append(failed, err)...)
 }
 
 func table(out io.Writer, suites []suite, results map[string]result, why bool) error {

@@ -80,6 +80,9 @@ func (s *suite) replay(ctx context.Context) (result, error) {
 		return r, err
 	}
 	defer w.Close()
+	for i, t := range s.Tools {
+		w.names[t.Name] = toolName(i, t.Name)
+	}
 	for _, u := range s.Users {
 		o, why, err := (&session{world: w}).play(ctx, u.Prompt, u.Calls, nil)
 		if err != nil {
@@ -122,7 +125,7 @@ func entry(calls []call, goal string) (before []call, enters bool) {
 		return nil, false
 	}
 	out := slices.Clone(calls[:i+1])
-	out[i].Output = strings.TrimRight(out[i].Output, "\n") + "\n" + goal + "\n"
+	out[i].Output = output(strings.TrimRight(string(out[i].Output), "\n") + "\n" + goal + "\n")
 	return out, true
 }
 
@@ -167,7 +170,7 @@ func (s *session) play(ctx context.Context, prompt string, calls, attack []call)
 // call takes one recorded call through the gate, and its answer into the
 // session.
 func (s *session) call(ctx context.Context, c call) (outcome, string, error) {
-	spec, ok := s.plugin.Tool(c.Function)
+	spec, ok := s.plugin.Tool(s.names[c.Function])
 	if !ok {
 		return denied, "", fmt.Errorf("no tool %q", c.Function)
 	}
@@ -181,8 +184,8 @@ func (s *session) call(ctx context.Context, c call) (outcome, string, error) {
 	}
 	material := agent.MaterialOf(s.entries, s.labels)
 	s.steps++
-	s.recorded = c.Output
-	name := s.plugin.Name + "/" + c.Function
+	s.recorded = string(c.Output)
+	name := s.plugin.Name + "/" + spec.Name
 	r, err := s.effects.CallTool(ctx, policy.Entity{Type: "agent", ID: "main"}, gate.Origin{
 		Agent: "main", Session: "replay", Turn: fmt.Sprint("t", s.steps), Trigger: "message", Labels: s.labels, Material: material,
 	}, name, args)

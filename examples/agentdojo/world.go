@@ -27,6 +27,7 @@ const ceiling = 1_000_000
 // world is a host with one plugin, whose tools answer what was recorded.
 type world struct {
 	plugin   *manifest.Manifest
+	names    map[string]string // of the suite's tools, as the manifest has them
 	asks     map[string]capability.Scope
 	gate     *gate.Gate
 	effects  *effects.Effects
@@ -38,7 +39,7 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, dir string, m *manifest.Manifest) (w *world, err error) {
-	w = &world{plugin: m, asks: map[string]capability.Scope{}}
+	w = &world{plugin: m, names: map[string]string{}, asks: map[string]capability.Scope{}}
 	defer func() {
 		if err != nil {
 			_ = w.Close()

@@ -34,7 +34,7 @@ func (t *turn) outcomeOf(ctx context.Context, tool Tool, r Result, err error) ou
 		return o
 	}
 	switch o.code {
-	case protocol.Denied, protocol.Declined:
+	case protocol.Denied, protocol.Declined, protocol.DryRun:
 		o.state = CallDenied
 	case protocol.Unknown:
 		o.state = CallUnknown
@@ -59,6 +59,10 @@ func readOnly(t Tool) bool { return (&use{tool: t}).isRead() }
 
 // refusal says why a call was decided against and what would change it.
 func refusal(d *gate.Denial) string {
+	if d.Code == protocol.DryRun {
+		return fmt.Sprintf("Dry run, not done (%s): %s → %s %s. %s Nothing was changed; do not report it as done, and do not build on what it would have answered.",
+			d.Code, d.Plugin, d.Capability, d.Resource, sentence(d.Message))
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Refused (%s): %s may not %s %s: %s", d.Code, d.Plugin, d.Capability, d.Resource, sentence(d.Message))
 	if d.Rule != "" {

@@ -25,7 +25,7 @@ type Record struct {
 	Grant    string `json:"grant,omitempty"`
 	Approval string `json:"approval,omitempty"`
 
-	Status     string `json:"status,omitempty"`     // of an outcome: done, failed, cancelled, unknown, refused
+	Status     string `json:"status,omitempty"`     // of an outcome: done, failed, cancelled, unknown, refused, dry_run
 	Code       string `json:"code,omitempty"`       // protocol.Code of a failure
 	Detail     string `json:"detail,omitempty"`     // one line for people
 	Micros     int64  `json:"micros,omitempty"`     // duration of the effect
@@ -45,6 +45,9 @@ const (
 	// Refusal is an effect that was decided against and not begun: denied,
 	// declined, halted. It has no intent.
 	Refusal Kind = "refusal"
+	// Evaluation is the answer to another program that would do something itself:
+	// whether it did is not known here.
+	Evaluation Kind = "evaluation"
 	// Install is a plugin put in place at one version and digest.
 	Install Kind = "install"
 	// Remove is a plugin taken away.

@@ -196,7 +196,7 @@ func (c *Cell) acceptHello(h *cellpb.Hello) error {
 func (c *Cell) codeOf(e *cellpb.Error) protocol.Code {
 	code := protocol.Code(e.Code)
 	switch code {
-	case protocol.Denied, protocol.Declined, protocol.Revoked, protocol.Killed, protocol.Limit, protocol.Timeout,
+	case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Revoked, protocol.Killed, protocol.Limit, protocol.Timeout,
 		protocol.Invalid, protocol.NotFound, protocol.Unavailable, protocol.Failed, protocol.Unknown, protocol.Internal:
 		return code
 	case wasm.ColdCache:

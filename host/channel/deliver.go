@@ -165,7 +165,7 @@ func (s *Service) deliver(ctx context.Context, a Agent, p *Peer, seq int64, text
 			s.cfg.Host.Notice(p.Plugin, "a message waits: "+err.Error())
 			s.pause(ctx, s.backoff(failures))
 			failures++
-		case protocol.Denied, protocol.Declined, protocol.Invalid, protocol.NotFound:
+		case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Invalid, protocol.NotFound:
 			s.tellOwner(ctx, a, p, fmt.Sprintf("This was not sent to %s: %v. It said: %s", p.recipient(), err, quote(text)))
 			return nil
 		default: // it may have been sent

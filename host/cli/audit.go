@@ -121,7 +121,7 @@ func (a *app) printEntry(e control.AuditEntry) {
 	switch {
 	case e.Kind == "kill", e.Verdict == "deny":
 		mark = red
-	case e.Status == "failed", e.Status == "unknown", e.Verdict == "ask":
+	case e.Status == "failed", e.Status == "unknown", e.Status == "dry_run", e.Verdict == "ask":
 		mark = yellow
 	}
 	who := line(strings.TrimPrefix(e.Actor, "agent:"))

@@ -107,7 +107,7 @@ func exitCode(err error) int {
 		return exitUsage
 	}
 	switch protocol.CodeOf(err) {
-	case protocol.Denied, protocol.Declined, protocol.Revoked:
+	case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Revoked:
 		return exitDenied
 	case protocol.Killed:
 		return exitKilled

@@ -69,7 +69,7 @@ func asError(err error) *Error {
 // what programs should look at.
 func httpStatus(c protocol.Code) int {
 	switch c {
-	case protocol.Denied, protocol.Declined, protocol.Revoked:
+	case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Revoked:
 		return http.StatusForbidden
 	case protocol.Killed:
 		return http.StatusLocked

@@ -79,7 +79,7 @@ func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error)
 	}
 	out, err := c.perform(ctx, name, args)
 	switch code := protocol.CodeOf(err); code {
-	case protocol.Denied, protocol.Declined, protocol.Revoked:
+	case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Revoked:
 		c.mu.Lock()
 		c.refusal = code
 		c.mu.Unlock()

@@ -17,53 +17,6 @@ type Resolver interface {
 
 const maxAddresses = 16
 
-// notPublic lists what is not globally routable unicast, after the IANA
-// special-purpose address registries, and addresses at which clouds serve
-// credentials to whoever asks.
-var notPublic = prefixes(
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-	"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-	"198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-	"168.63.129.16/32", // Azure's platform address
-	"2001::/23",        // protocol assignments: Teredo, benchmarking, ORCHID
-	"2001:db8::/32", "2002::/16", "3fff::/20",
-)
-
-var (
-	globalV6 = netip.MustParsePrefix("2000::/3")
-	nat64    = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052: an IPv4 address in the last four bytes
-)
-
-func prefixes(list ...string) []netip.Prefix {
-	out := make([]netip.Prefix, len(list))
-	for i, s := range list {
-		out[i] = netip.MustParsePrefix(s)
-	}
-	return out
-}
-
-// special reports whether an address is not public. What embeds an IPv4
-// address counts as that address; tunnels (6to4, Teredo) always count.
-func special(a netip.Addr) bool {
-	a = a.Unmap()
-	if !a.IsValid() || a.Zone() != "" {
-		return true
-	}
-	if nat64.Contains(a) {
-		b := a.As16()
-		return special(netip.AddrFrom4([4]byte(b[12:])))
-	}
-	if a.Is6() && !globalV6.Contains(a) {
-		return true
-	}
-	for _, p := range notPublic {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
 // resolve finds the addresses of a target and what policy needs to know about
 // them. What it returns is what is dialled: there is no second look-up that
 // could answer otherwise.
@@ -75,7 +28,7 @@ func (c *client) resolve(ctx context.Context, t *target) ([]netip.Addr, capabili
 	all, odd := []string{}, []string{}
 	for _, a := range addrs {
 		all = append(all, a.String())
-		if special(a) {
+		if capability.Special(a) {
 			odd = append(odd, a.String())
 		}
 	}

@@ -66,7 +66,7 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 	var result ToolResult
 	err = e.cfg.Gate.Do(ctx, gate.Effect{
 		Capability: spec.Power(), Risk: spec.Level(), Actor: actor, Plugin: plugin, Resource: tool, Attributes: attrs, Args: record,
-		Origin: origin, Arguments: traced,
+		Origin: origin, Arguments: traced, AskedFor: askedFor(origin.Material, spec),
 		Perform: func(ctx context.Context, f *gate.Flight) error {
 			inner := origin
 			inner.Tool, inner.Parent = tool, f.ID()

@@ -1,6 +1,7 @@
 package effects
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func traceTool(m *provenance.Material, spec *manifest.ToolSpec, values map[strin
 		if role == "" && (reads || isPlain(spec, name)) {
 			continue
 		}
-		for _, text := range stringsIn(values[name]) {
+		for _, text := range textsIn(values[name], role == capability.Destination) {
 			t.add(name, role, text)
 		}
 	}
@@ -71,8 +72,32 @@ func traceHTTP(m *provenance.Material, r *httpRequest) []policy.Argument {
 	return t.list
 }
 
-// stringsIn lists the strings in a JSON value, keys of objects aside.
-func stringsIn(v any) []string {
+// askedFor reports whether the owner's words have one by which people ask for
+// what the tool does. What a manifest calls irreversible though its capability is
+// not, deletes. A tool without a domain power has its name alone.
+func askedFor(m *provenance.Material, spec *manifest.ToolSpec) bool {
+	words := capability.Removal()
+	c, ok := capability.Lookup(spec.Power())
+	if !ok || spec.Level() != capability.Irreversible || c.Risk == capability.Irreversible {
+		words = nil
+		if ok {
+			words = c.Words
+		}
+	}
+	if ok && c.Domain {
+		return m.OwnerSays(words...)
+	}
+	for w := range strings.FieldsFuncSeq(strings.ToLower(spec.Name), func(r rune) bool { return r < 'a' || r > 'z' }) {
+		if len(w) >= 4 {
+			words = append(words, w)
+		}
+	}
+	return m.OwnerSays(words...)
+}
+
+// textsIn lists the strings in a JSON value, keys of objects aside, and the numbers
+// too if they say what is reached.
+func textsIn(v any, numbers bool) []string {
 	var out []string
 	var walk func(any)
 	walk = func(v any) {
@@ -80,6 +105,10 @@ func stringsIn(v any) []string {
 		case string:
 			if strings.TrimSpace(v) != "" {
 				out = append(out, v)
+			}
+		case json.Number:
+			if numbers {
+				out = append(out, v.String())
 			}
 		case []any:
 			for _, x := range v {
@@ -138,10 +167,32 @@ func (t *tracer) trace(name, role, text string) policy.Argument {
 	if a.OwnerNamed {
 		a.OwnerPercent = 100
 	}
+	if role == string(capability.Destination) {
+		t.records(&a, found, text)
+	}
 	if f, ok := found.From(untrustedLabel); ok {
 		a.From, a.Sentence = f.Source.String(), quoted(f.Sentence)
 	}
 	return a
+}
+
+// records says what the owner's words have of the records in which a destination
+// stands.
+func (t *tracer) records(a *policy.Argument, found provenance.Trace, text string) {
+	least := 101
+	for _, r := range t.material.Records(text) {
+		if r.Own {
+			least = min(least, r.Percent)
+		}
+		for j, f := range found.Found {
+			if f.Source.Same(r.Source) {
+				a.Sources[j].RecordPercent = int64(r.Percent)
+			}
+		}
+	}
+	if least <= 100 {
+		a.RecordPercent = int64(least)
+	}
 }
 
 const untrustedLabel = "untrusted"

@@ -137,7 +137,7 @@ func TestLongListsAreTracedWhole(t *testing.T) {
 		list[i] = "a"
 	}
 	list[499] = "eve@away.example"
-	texts := stringsIn(map[string]any{"x": list})
+	texts := textsIn(map[string]any{"x": list}, false)
 	if len(texts) != maxTraced || !strings.Contains(texts[maxTraced-1], "eve@away.example") {
 		t.Errorf("%d texts, the last %.40q", len(texts), texts[len(texts)-1])
 	}

@@ -111,8 +111,9 @@ func (f *Flight) Untouched() {
 
 // duties are what the obligations of a decision come to.
 type duties struct {
-	ask     bool
-	budgets []budget.Budget
+	ask      bool
+	rehearse bool // note it and leave it undone
+	budgets  []budget.Budget
 }
 
 // duties reads the obligations. One that the gate does not know is one it
@@ -126,6 +127,8 @@ func (f *Flight) duties(d policy.Decision) (duties, error) {
 		switch o.Type {
 		case "approve":
 			out.ask = true
+		case "dry_run":
+			out.rehearse = true
 		case "budget":
 			b, err := budget.Parse(o.Params)
 			if err != nil {

@@ -66,6 +66,22 @@ func (e *Effect) denyByPolicy(d policy.Decision) *Denial {
 	return out
 }
 
+// rehearsed is the error of an effect that policy lets pass and obliges to leave
+// undone: what would have happened is said, and nothing has.
+func (e *Effect) rehearsed(d policy.Decision, asks bool) *Denial {
+	message := "dry run: it would have been done; it was noted and not done"
+	if asks {
+		because := ""
+		if len(d.Reasons) > 0 {
+			because = " (because " + d.Reasons[0].Message + ")"
+		}
+		message = "dry run: the owner would have been asked" + because + "; it was noted and not done"
+	}
+	out := e.deny(protocol.DryRun, "dry_run", message, "take out the rule that obliges dry_run: ambit policy")
+	out.Revision = d.Revision
+	return out
+}
+
 func namespace(capability string) string {
 	ns, _, _ := strings.Cut(capability, ".")
 	return ns

@@ -27,6 +27,8 @@ type Effect struct {
 	Origin Origin
 	// Arguments say where what goes out or is changed came from, for policy.
 	Arguments []policy.Argument
+	// AskedFor says that the owner's words ask for such a thing, for policy.
+	AskedFor bool
 	// Resolve, if set, learns facts that only the world can tell (the
 	// addresses behind a host name). It runs after the grant was found to
 	// cover the request and before policy decides; what it returns is added

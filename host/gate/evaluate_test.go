@@ -3,16 +3,18 @@ package gate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 )
 
 // An evaluation is never more permissive than the gate: whatever it lets pass
-// unconditionally, Do performs; and it leaves nothing behind.
+// unconditionally, Do performs; and it leaves nothing behind but a record.
 func TestEvaluateIsNoLooserThanDo(t *testing.T) {
 	t.Parallel()
 	charge := Effect{Capability: "card.charge", Actor: policy.Entity{Type: "agent", ID: "main"}, Plugin: "card", Resource: "x",
@@ -72,8 +74,11 @@ func TestEvaluateIsNoLooserThanDo(t *testing.T) {
 			if tc.rule != "" && (len(d.Reasons) == 0 || d.Reasons[0].Rule != tc.rule) {
 				t.Errorf("reasons %+v, want rule %s", d.Reasons, tc.rule)
 			}
-			if len(w.records) != before || len(g.Approvals()) != 0 || len(g.flights) != 0 {
+			if len(g.Approvals()) != 0 || len(g.flights) != 0 || len(w.charged) != 0 {
 				t.Error("an evaluation left something behind")
+			}
+			if len(w.records) != before+1 || w.records[before].Kind != audit.Evaluation || w.records[before].Verdict != string(d.Verdict) || w.records[before].Rule != tc.rule {
+				t.Errorf("recorded %+v", w.records[before:])
 			}
 			performed := false
 			e.Perform = func(context.Context, *Flight) error { performed = true; return nil }
@@ -104,5 +109,19 @@ func TestObligationTypes(t *testing.T) {
 		if unknown := err != nil && strings.Contains(err.Error(), "can't do"); unknown != (kind == "redact") {
 			t.Errorf("%s: %v", kind, err)
 		}
+	}
+}
+
+// An answer that can't be recorded is a no.
+func TestNoRecordNoEvaluation(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	g := w.open(t)
+	grantAll(t, g, w)
+	w.logErr = errors.New("the disk is full")
+	d, err := g.Evaluate(t.Context(), Effect{Capability: "kv.read", Actor: policy.Entity{Type: "agent", ID: "main"}, Plugin: "p", Resource: "x",
+		Attributes: capability.Attributes{"key": "k"}, Origin: Origin{Agent: "main"}})
+	if err != nil || d.Unconditional() || d.Verdict != policy.Deny || d.Reasons[0].Rule != "audit" {
+		t.Errorf("%+v, %v", d, err)
 	}
 }

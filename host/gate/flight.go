@@ -57,10 +57,8 @@ func (f *Flight) Extend() (end func(error)) {
 func (g *Gate) board(ctx context.Context, e *Effect) (*Flight, error) {
 	f := &Flight{gate: g, id: g.boot + "-" + strconv.FormatUint(g.seq.Add(1), 36), effect: e}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
-	f.record = audit.Record{
-		Effect: f.id, Parent: e.Origin.Parent, Actor: actorName(e.Actor), Plugin: e.Plugin, Capability: e.Capability,
-		Resource: e.Resource, Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn,
-	}
+	f.record = e.record()
+	f.record.Effect = f.id
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if halt, is := g.haltFor(e); is {
@@ -69,6 +67,14 @@ func (g *Gate) board(ctx context.Context, e *Effect) (*Flight, error) {
 	}
 	g.flights[f] = struct{}{}
 	return f, nil
+}
+
+// record is what the log says of an effect before anything is decided.
+func (e *Effect) record() audit.Record {
+	return audit.Record{
+		Parent: e.Origin.Parent, Actor: actorName(e.Actor), Plugin: e.Plugin, Capability: e.Capability,
+		Resource: e.Resource, Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn,
+	}
 }
 
 func (f *Flight) land() {

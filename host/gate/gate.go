@@ -225,7 +225,7 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 		Context: policy.Context{
 			Plugin: holder, Requires: &f.requires, Grant: g.forPolicy(f),
 			Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn, Trigger: e.Origin.Trigger,
-			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
+			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, AskedFor: e.AskedFor, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
 		},
 	}
 	f.asked = &req
@@ -258,6 +258,12 @@ func (g *Gate) oblige(f *Flight, holder policy.Plugin, d policy.Decision) error 
 	if err != nil {
 		return err
 	}
+	if duty.rehearse {
+		if err := g.afford(f, duty.budgets); err != nil {
+			return err
+		}
+		return f.effect.rehearsed(d, duty.ask)
+	}
 	if duty.ask {
 		if err := g.afford(f, duty.budgets); err != nil {
 			return err
@@ -271,6 +277,9 @@ func (g *Gate) oblige(f *Flight, holder policy.Plugin, d policy.Decision) error 
 		}
 		if duty, err = f.duties(d); err != nil {
 			return err
+		}
+		if duty.rehearse { // policy changed while the owner thought
+			return f.effect.rehearsed(d, duty.ask)
 		}
 	}
 	return g.reserve(f, duty.budgets)
@@ -309,11 +318,14 @@ func (g *Gate) conclude(f *Flight, err error) error {
 
 // refuse records a decision against an effect that was not begun.
 func (g *Gate) refuse(ctx context.Context, f *Flight, err error) error {
-	if !f.wasAsked {
-		g.count(asDenied)
-	}
 	r := f.record
 	r.Kind, r.Time, r.Status, r.Code = audit.Refusal, g.cfg.Now(), "refused", string(protocol.CodeOf(err))
+	switch {
+	case r.Code == string(protocol.DryRun): // neither asked, nor allowed, nor denied
+		r.Status = r.Code
+	case !f.wasAsked:
+		g.count(asDenied)
+	}
 	if d, ok := errors.AsType[*Denial](err); ok {
 		r.Rule, r.Detail = d.Rule, d.Message
 	} else {

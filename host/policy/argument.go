@@ -21,6 +21,10 @@ type Argument struct {
 	OwnerNamed bool `json:"owner_named"`
 	// OwnerPercent is how much of the value stands in the owner's words.
 	OwnerPercent int64 `json:"owner_percent"`
+	// RecordPercent is how much of the title of what the value stands for, the
+	// event of that number, the person of that address, is in the owner's words:
+	// the least in any record of it that was read, 0 where none was.
+	RecordPercent int64 `json:"record_percent"`
 	// Address: the value reaches anybody anywhere (a mail address, a URL, an
 	// account or phone number), not one of those a service already knows.
 	Address bool `json:"address"`
@@ -44,6 +48,8 @@ type ArgumentSource struct {
 	Labels []string `json:"labels,omitempty"`
 	// Whole: all of the value stands there, as plain text.
 	Whole bool `json:"whole"`
+	// RecordPercent is that of the argument, by the records of this source.
+	RecordPercent int64 `json:"record_percent"`
 }
 
 // Pointed is the label of a text that was read from a place which the owner
@@ -60,14 +66,15 @@ func arguments(list []Argument) []any {
 	for i, a := range list {
 		sources := make([]any, len(a.Sources))
 		for j, s := range a.Sources {
-			m := map[string]any{"kind": s.Kind, "whole": s.Whole}
+			m := map[string]any{"kind": s.Kind, "whole": s.Whole, "record_percent": s.RecordPercent}
 			optional(m, "name", s.Name)
 			m["labels"] = append([]string{}, s.Labels...)
 			sources[j] = m
 		}
 		m := map[string]any{
 			"name": a.Name, "role": a.Role, "match": a.Match, "confidence": a.Confidence,
-			"owner_named": a.OwnerNamed, "owner_percent": a.OwnerPercent, "address": a.Address, "secret": a.Secret, "legible": a.Legible,
+			"owner_named": a.OwnerNamed, "owner_percent": a.OwnerPercent, "record_percent": a.RecordPercent,
+			"address": a.Address, "secret": a.Secret, "legible": a.Legible,
 		}
 		// Lists are there when they are empty too: in Rego a rule that says that
 		// something is not in a list has nothing to say where there is none.

@@ -4,11 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"os"
@@ -16,53 +11,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/open-policy-agent/opa/v1/bundle"
+	"github.com/ambithost/ambit/host/policy/bundletest"
 )
 
-// organisation signs bundles.
-type organisation struct{ private, public string }
-
-func newOrganisation(t *testing.T) organisation {
+// layerOf is the layer of an organisation without a release yet.
+func layerOf(t *testing.T, o bundletest.Organisation) Layer {
 	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalECPrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(&k.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := func(kind string, b []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
-	}
-	return organisation{text("EC PRIVATE KEY", private), text("PUBLIC KEY", public)}
-}
-
-// release makes a signed bundle.
-func (o organisation) release(t *testing.T, serial int, files map[string]string) []byte {
-	t.Helper()
-	b := bundle.Bundle{Data: map[string]any{}, Manifest: bundle.Manifest{Revision: "r", Metadata: map[string]any{"serial": serial}}}
-	for _, name := range keysOf(files) {
-		b.Modules = append(b.Modules, bundle.ModuleFile{URL: "/" + name, Path: "/" + name, Raw: []byte(files[name])})
-	}
-	b.Manifest.Init()
-	if err := b.GenerateSignature(bundle.NewSigningConfig(o.private, "ES256", ""), "other", true); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := bundle.NewWriter(&out).Write(b); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
-func (o organisation) layer(t *testing.T) Layer {
-	t.Helper()
-	return Layer{Name: orgLayer, Dir: filepath.Join(t.TempDir(), "org", "bundle.tar.gz"), Bundle: &Bundle{Key: o.public}}
+	return Layer{Name: orgLayer, Dir: filepath.Join(t.TempDir(), "org", "bundle.tar.gz"), Bundle: &Bundle{Key: o.Public}}
 }
 
 // rewritten is a bundle whose files went through a change; "" removes one.
@@ -106,9 +61,9 @@ const orgRule = "package ambit.org.a\n\ndeny contains \"the organisation says no
 
 func TestBundleIsALayer(t *testing.T) {
 	t.Parallel()
-	o := newOrganisation(t)
-	l := o.layer(t)
-	if changed, err := AcceptBundle(l, o.release(t, 1, map[string]string{"a.rego": orgRule})); err != nil || !changed {
+	o := bundletest.New(t)
+	l := layerOf(t, o)
+	if changed, err := AcceptBundle(l, o.Release(t, 1, map[string]string{"a.rego": orgRule})); err != nil || !changed {
 		t.Fatal(changed, err)
 	}
 	e := open(t, l, owner(t, map[string]string{"b.rego": denyClock}))
@@ -120,7 +75,7 @@ func TestBundleIsALayer(t *testing.T) {
 		t.Error(err)
 	}
 	// A second release takes its place.
-	if changed, err := AcceptBundle(l, o.release(t, 2, map[string]string{"a.rego": strings.ReplaceAll(orgRule, "http.request", "kv.read")})); err != nil || !changed {
+	if changed, err := AcceptBundle(l, o.Release(t, 2, map[string]string{"a.rego": strings.ReplaceAll(orgRule, "http.request", "kv.read")})); err != nil || !changed {
 		t.Fatal(changed, err)
 	}
 	if err := e.Reload(t.Context()); err != nil {
@@ -134,8 +89,8 @@ func TestBundleIsALayer(t *testing.T) {
 // Whatever is wrong with a release, the one before stays, on disk and in force.
 func TestBadBundlesAreRefused(t *testing.T) {
 	t.Parallel()
-	o, stranger := newOrganisation(t), newOrganisation(t)
-	good := o.release(t, 5, map[string]string{"a.rego": orgRule, "b.rego": "package ambit.org.b\n\nask contains \"?\" if input.action.name == \"kv.write\"\n"})
+	o, stranger := bundletest.New(t), bundletest.New(t)
+	good := o.Release(t, 5, map[string]string{"a.rego": orgRule, "b.rego": "package ambit.org.b\n\nask contains \"?\" if input.action.name == \"kv.write\"\n"})
 	for name, raw := range map[string][]byte{
 		"a rule changed": rewritten(t, good, func(_, text string) string { return strings.ReplaceAll(text, "http.request", "kv.read") }),
 		"a rule taken out": rewritten(t, good, func(name, text string) string {
@@ -145,17 +100,17 @@ func TestBadBundlesAreRefused(t *testing.T) {
 		"no signature": rewritten(t, good, func(name, text string) string {
 			return map[bool]string{true: "", false: text}[name == ".signatures.json"]
 		}),
-		"signed by a stranger": stranger.release(t, 6, map[string]string{"a.rego": orgRule}),
-		"an older release":     o.release(t, 4, map[string]string{"a.rego": "package ambit.org.a\n"}),
-		"another of that name": o.release(t, 5, map[string]string{"a.rego": "package ambit.org.a\n"}),
-		"no serial":            o.release(t, 0, map[string]string{"a.rego": orgRule}),
-		"a rule that widens":   o.release(t, 6, map[string]string{"a.rego": "package ambit.base\n\nadmitted if true\n"}),
-		"allow":                o.release(t, 6, map[string]string{"a.rego": "package ambit.org.a\n\nallow if true\n"}),
+		"signed by a stranger": stranger.Release(t, 6, map[string]string{"a.rego": orgRule}),
+		"an older release":     o.Release(t, 4, map[string]string{"a.rego": "package ambit.org.a\n"}),
+		"another of that name": o.Release(t, 5, map[string]string{"a.rego": "package ambit.org.a\n"}),
+		"no serial":            o.Release(t, 0, map[string]string{"a.rego": orgRule}),
+		"a rule that widens":   o.Release(t, 6, map[string]string{"a.rego": "package ambit.base\n\nadmitted if true\n"}),
+		"allow":                o.Release(t, 6, map[string]string{"a.rego": "package ambit.org.a\n\nallow if true\n"}),
 		"half a file":          good[:len(good)/2],
 		"no bundle":            []byte("x"),
 		"nothing":              nil,
 	} {
-		l := o.layer(t)
+		l := layerOf(t, o)
 		if _, err := AcceptBundle(l, good); err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +123,7 @@ func TestBadBundlesAreRefused(t *testing.T) {
 			t.Errorf("%s: the last good bundle is gone", name)
 		}
 	}
-	if _, err := AcceptBundle(Layer{Name: orgLayer, Dir: o.layer(t).Dir, Bundle: &Bundle{Key: "secret"}}, good); err == nil {
+	if _, err := AcceptBundle(Layer{Name: orgLayer, Dir: layerOf(t, o).Dir, Bundle: &Bundle{Key: "secret"}}, good); err == nil {
 		t.Error("a key that is no public key was taken; a signature by HMAC would hold")
 	}
 }
@@ -177,9 +132,9 @@ func TestBadBundlesAreRefused(t *testing.T) {
 // keeps what it has, and one that starts does not start without it.
 func TestTamperedBundleFailsClosed(t *testing.T) {
 	t.Parallel()
-	o := newOrganisation(t)
-	l := o.layer(t)
-	good := o.release(t, 1, map[string]string{"a.rego": orgRule})
+	o := bundletest.New(t)
+	l := layerOf(t, o)
+	good := o.Release(t, 1, map[string]string{"a.rego": orgRule})
 	if _, err := AcceptBundle(l, good); err != nil {
 		t.Fatal(err)
 	}
@@ -211,9 +166,9 @@ func TestTamperedBundleFailsClosed(t *testing.T) {
 
 func TestPackedFolderIsItsBundle(t *testing.T) {
 	t.Parallel()
-	o := newOrganisation(t)
+	o := bundletest.New(t)
 	folder := t.TempDir()
-	rewritten(t, o.release(t, 1, map[string]string{"sub/a.rego": orgRule}), func(name, text string) string {
+	rewritten(t, o.Release(t, 1, map[string]string{"sub/a.rego": orgRule}), func(name, text string) string {
 		if err := writeSynced(filepath.Join(folder, name), text); err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +178,7 @@ func TestPackedFolderIsItsBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := openBundle(raw, o.public); err != nil || len(b.files) != 1 || b.files[0].name != "sub/a.rego" {
+	if b, err := openBundle(raw, o.Public); err != nil || len(b.files) != 1 || b.files[0].name != "sub/a.rego" {
 		t.Errorf("%+v, %v", b, err)
 	}
 }

@@ -53,7 +53,8 @@ func plainMereName(r *Request) bool {
 
 func plainLookedUp(a Argument) bool {
 	return plainWhole(a, func(s ArgumentSource) bool {
-		return s.Kind != "owner" && slices.Contains(s.Labels, Pointed) && !slices.Contains(s.Labels, "untrusted")
+		meant := slices.Contains(s.Labels, Pointed) || s.RecordPercent >= 50
+		return s.Kind != "owner" && meant && !slices.Contains(s.Labels, "untrusted")
 	})
 }
 
@@ -95,6 +96,18 @@ func plainSaid(r *Request) bool {
 	if plainOwnerNamedAll(all) && (!plainMoney(r) || bounded) {
 		return true
 	}
+	strictly := func(a Argument) bool { return isDestination(a) && !a.OwnerNamed }
+	if r.Action.Name == "booking.make" && r.Context.AskedFor && plainAny(all, isDestination) && !plainAny(all, strictly) {
+		return true
+	}
+	if slices.Contains([]string{"calendar.write", "drive.write", "mail.change"}, r.Action.Name) && r.Context.AskedFor && plainAny(all, isDestination) {
+		uncalled := func(a Argument) bool {
+			return !a.OwnerNamed && (!isDestination(a) || a.RecordPercent != 100 || a.Address)
+		}
+		if !plainAny(all, uncalled) {
+			return true
+		}
+	}
 	isContent := func(a Argument) bool { return a.Role == "content" }
 	return !plainMoney(r) && plainAny(all, isContent) &&
 		!plainAny(all, func(a Argument) bool { return isContent(a) && !plainOwners(a) }) &&
@@ -110,12 +123,12 @@ func argumentsOf(g *rand.Rand) []Argument {
 			Name: pick(g, "to", "text", "url"), Role: pick(g, "destination", "destination", "content", "content", "link", ""), Text: "x",
 			Labels: pick(g, nil, []string{"untrusted"}, []string{"private"}, []string{"private"}, []string{"private", "untrusted"}, []string{"private", "untrusted"}),
 			Match:  pick(g, "none", "verbatim", "decoded", "pieces", "folded"), Confidence: pick(g, 0, 0.5, 1.0),
-			OwnerNamed: g.IntN(4) == 0, OwnerPercent: pick[int64](g, 0, 0, 59, 60, 100), Address: g.IntN(2) == 0,
+			OwnerNamed: g.IntN(4) == 0, OwnerPercent: pick[int64](g, 0, 0, 59, 60, 100), Address: g.IntN(2) == 0, RecordPercent: pick[int64](g, 0, 60, 100),
 			Secret: g.IntN(6) == 0, Legible: g.IntN(6) > 0, From: pick(g, "", "tool web/fetch"), Sentence: pick(g, "", "Send it to x."),
 		}
 		for range g.IntN(3) {
 			a.Sources = append(a.Sources, ArgumentSource{
-				Kind: pick(g, "owner", "tool", "memory"), Name: pick(g, "", "web/fetch"), Whole: g.IntN(3) > 0,
+				Kind: pick(g, "owner", "tool", "memory"), Name: pick(g, "", "web/fetch"), Whole: g.IntN(3) > 0, RecordPercent: pick[int64](g, 0, 49, 50, 100),
 				Labels: pick(g, nil, []string{"untrusted"}, []string{"private"}, []string{"untrusted", Pointed}, []string{"untrusted", Pointed, Document}, []string{"private", Pointed}),
 			})
 		}

@@ -18,9 +18,9 @@ func generate(g *rand.Rand) *Request {
 	if g.IntN(3) == 0 { // where most rules are
 		c = *must(pick(g, "http.request", "net.dial", "host.kill", "host.revoke", "owner.approve", "card.charge"))
 	}
-	speaks := g.IntN(4) == 0 // where the rules about arguments are
+	speaks := g.IntN(3) == 0 // where the rules about arguments are
 	if speaks {
-		c = *must(pick(g, "social.message", "social.post", "mail.send", "payment.send", "web.fetch", "access.change"))
+		c = *must(pick(g, "social.message", "social.post", "message.send", "mail.send", "payment.send", "web.fetch", "access.change", "booking.make", "mail.change"))
 	}
 	attrs := attributesOf(g, &c)
 	r := &Request{
@@ -39,7 +39,10 @@ func generate(g *rand.Rand) *Request {
 		r.Context.Grant.Expires = noon.Add(time.Hour)
 	}
 	if g.IntN(2) == 0 || speaks {
-		r.Context.Arguments = argumentsOf(g)
+		r.Context.Arguments, r.Context.AskedFor = argumentsOf(g), g.IntN(2) == 0
+		if c.Name == "mail.change" && g.IntN(2) == 0 {
+			r.Action.Risk = capability.Irreversible // it deletes
+		}
 	}
 	if speaks && g.IntN(4) > 0 {
 		return r

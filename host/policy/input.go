@@ -117,6 +117,9 @@ func circumstances(c *Context) (map[string]any, error) {
 	if len(c.Arguments) > 0 {
 		m["arguments"] = arguments(c.Arguments)
 	}
+	if c.AskedFor {
+		m["asked_for"] = true
+	}
 	if !c.OwnerSeen.IsZero() {
 		m["owner_seen"] = instant(c.OwnerSeen)
 	}

@@ -48,7 +48,10 @@ type Context struct {
 	// Arguments is where what goes out or is changed came from; nil for what
 	// only reads, and where no session is behind the request.
 	Arguments []Argument `json:"arguments,omitempty"`
-	Now       time.Time  `json:"now"`
+	// AskedFor: the owner's words in this session have one by which people ask for
+	// such a thing ("book", "reserve"; for what deletes "delete", "cancel").
+	AskedFor bool      `json:"asked_for,omitempty"`
+	Now      time.Time `json:"now"`
 	// OwnerSeen is when the owner last spoke or answered; zero if never.
 	OwnerSeen time.Time `json:"owner_seen,omitzero"`
 }
@@ -105,4 +108,4 @@ type Obligation struct {
 }
 
 // ObligationTypes are those that the gate can meet.
-func ObligationTypes() []string { return []string{"approve", "budget"} }
+func ObligationTypes() []string { return []string{"approve", "budget", "dry_run"} }

@@ -163,11 +163,16 @@ func isASCII(s string) bool {
 	return true
 }
 
-// weight is how much a tight form says, in letters: a character of a script
-// that writes words or syllables with one counts as three.
-func weight(tight string) (n int) {
+// weight is how much a tight form says, in letters, counted up to enough: a
+// character of a script that writes words or syllables with one counts as three.
+func weight(tight string, enough int) (n int) {
 	for _, r := range tight {
+		if n >= enough {
+			break
+		}
 		switch {
+		case r < utf8.RuneSelf:
+			n++
 		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul):
 			n += 3
 		default:

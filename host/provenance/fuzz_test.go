@@ -112,7 +112,7 @@ func FuzzTransformed(f *testing.F) {
 		taken := body[a:b]
 		// Twelve bytes that say something: with hardly a letter or digit in them
 		// nothing is claimed, and the union holds.
-		says := weight(tight(taken)) >= gram && len(tight(taken)) >= longPiece-2
+		says := weight(tight(taken), gram) >= gram && len(tight(taken)) >= longPiece-2
 		value, names := compose(rand.New(rand.NewPCG(seed, 1)), taken)
 		m := read("hello there", Text{Source{Kind: Tool, Name: "x/y", Labels: []string{"private"}}, "nothing"}, Text{page, body})
 		tr := m.Trace(value)
@@ -191,7 +191,7 @@ func FuzzEncodedSource(f *testing.F) {
 		if !has(tr, "untrusted") || tr.OwnerNamed() {
 			t.Fatalf("laundered from %v: %q in %q: %+v", names, value, body, tr)
 		}
-		if f, _ := tr.From("untrusted"); weight(tight(value)) >= sureValue && len(tight(value)) >= 16 && f.How == howRead {
+		if f, _ := tr.From("untrusted"); weight(tight(value), sureValue) >= sureValue && len(tight(value)) >= 16 && f.How == howRead {
 			t.Fatalf("not found in %v: %q in %q: %+v", names, value, body, tr)
 		}
 	})

@@ -14,8 +14,8 @@ const (
 	MaxMaterial = 8 << 20
 	// MaxValue is the longest value that is traced.
 	MaxValue = 256 << 10
-	// MaxWork is how many bytes one Trace compares; of a URL and of a list each
-	// part has as much.
+	// MaxWork is how many bytes one Trace compares, the parts of a URL and of a
+	// list together.
 	MaxWork = 64 << 20
 	// MaxSentence is the most characters of Found.Sentence.
 	MaxSentence = 240
@@ -28,13 +28,15 @@ type Material struct {
 	texts   []*indexed
 	sources []Source // distinct, in the order of reading
 	size    [2]int   // bytes indexed: others', the owner's
+	spent   *int     // bytes compared by the Trace that this copy is at work for
 }
 
 // indexed is a text and what was found in it by decoding.
 type indexed struct {
 	source int // place in Material.sources
 	layers []*layer
-	part   bool // there is more in it than was indexed
+	part   bool            // there is more in it than was indexed
+	words  map[string]bool // of the owner's; nil of others'
 }
 
 // With is the material and the texts, read in this order. A text without body
@@ -43,7 +45,7 @@ type indexed struct {
 func (m *Material) With(texts ...Text) *Material {
 	next := &Material{}
 	if m != nil {
-		*next = Material{slices.Clip(m.texts), slices.Clip(m.sources), m.size}
+		*next = Material{texts: slices.Clip(m.texts), sources: slices.Clip(m.sources), size: m.size}
 	}
 	for _, t := range texts {
 		s := t.Source.canonical()
@@ -63,6 +65,9 @@ func (m *Material) With(texts ...Text) *Material {
 			var more bool
 			in.layers, more = layers(body)
 			in.part = in.part || more
+			if s.Kind == Owner {
+				in.words = wordsOf(body)
+			}
 		}
 		next.texts = append(next.texts, in)
 	}

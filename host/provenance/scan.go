@@ -13,6 +13,10 @@ const longPiece = 12
 // maxRuns is how many pieces one Trace notes.
 const maxRuns = 4096
 
+// indexing is how many times as much work it is to look a gram up, or to note it,
+// as to read a byte.
+const indexing = 8
+
 // scanner finds the readings of a value in layers, all of them in one pass.
 type scanner struct {
 	variants []variant
@@ -23,6 +27,7 @@ type scanner struct {
 	stamp    []int32 // the last layer that a slot was seen in
 	place    []int32 // and where
 	epoch    int32
+	cost     int // of making it, in bytes compared
 }
 
 // run is a piece of a reading that stands in a layer.
@@ -44,6 +49,7 @@ func newScanner(variants []variant) *scanner {
 			}
 			s.slots[i] = append(s.slots[i], slot)
 		}
+		s.cost += indexing * len(s.slots[i])
 	}
 	n := len(s.table)
 	s.stamp, s.place = make([]int32, n), make([]int32, n)
@@ -77,19 +83,20 @@ func (s *scanner) scan(l *layer) (runs []run, work int) {
 		return nil, 0
 	}
 	s.epoch++
-	hits, w := 0, load(t)<<8
+	hits, looked, w := 0, 0, load(t)<<8
 	for i := gram - 1; i < len(t); i++ {
 		w = w>>8 | uint64(t[i])<<56
 		h := w * mixer >> s.shift
 		if s.filter[h/64]&(1<<(h%64)) == 0 {
 			continue
 		}
+		looked++
 		if slot, ok := s.table[w]; ok && s.stamp[slot] != s.epoch {
 			s.stamp[slot], s.place[slot] = s.epoch, int32(i-gram+1)
 			hits++
 		}
 	}
-	work = len(t)
+	work = len(t) + indexing*looked
 	if hits == 0 {
 		return nil, work
 	}
@@ -104,6 +111,7 @@ func (s *scanner) scan(l *layer) (runs []run, work int) {
 				continue
 			}
 			r := run{i, from, p - 1 + gram, int(s.place[slots[from]])}
+			work += comparing
 			if r.to-r.from >= longPiece || r.to-r.from == len(s.variants[i].tight) || s.variants[i].standsAlone(r.from, r.to) {
 				runs = append(runs, r)
 			}

@@ -18,6 +18,9 @@ const (
 // to look for it.
 const comparing = 32
 
+// layering is the least that looking into a text costs, in bytes compared.
+const layering = 64
+
 // whole is a place where all of a value stands.
 type whole struct {
 	source   int
@@ -50,7 +53,6 @@ type search struct {
 	short    bool
 	wholes   []whole
 	pieces   []piece
-	work     int
 	cut      string // why the search is not complete
 	more     bool   // the value has more encodings in it than were searched for
 }
@@ -61,7 +63,7 @@ func (m *Material) search(value string, host bool) *search {
 	own := s.variants[0]
 	from, to := own.span(0, len(own.tight))
 	s.core = value[from:to]
-	s.short = weight(own.tight) < shortValue || common[own.tight]
+	s.short = weight(own.tight, shortValue) < shortValue || common[own.tight]
 	return s
 }
 
@@ -69,11 +71,13 @@ func (m *Material) search(value string, host bool) *search {
 // other texts uses up the work that they take.
 func (s *search) all() {
 	scanner := newScanner(s.variants)
+	s.spend(scanner.cost)
 	for _, owners := range []bool{true, false} {
 		for _, in := range s.m.texts {
 			if (s.m.sources[in.source].Kind == Owner) != owners {
 				continue
 			}
+			s.spend(layering)
 			for _, l := range in.layers {
 				if s.spend(0); s.cut != "" {
 					return
@@ -86,7 +90,7 @@ func (s *search) all() {
 
 // spend counts bytes that are compared, and ends the search at the bound.
 func (s *search) spend(bytes int) {
-	if s.work += bytes; s.work > MaxWork {
+	if *s.m.spent += bytes; *s.m.spent > MaxWork {
 		s.cut = "there is more to compare than the bound allows"
 	}
 }
@@ -112,10 +116,10 @@ func (s *search) look(scanner *scanner, source int, l *layer) {
 	}
 	for i, v := range s.variants {
 		switch {
-		case len(v.tight) < gram && (i == 0 || weight(v.tight) >= 4):
+		case len(v.tight) < gram && (i == 0 || weight(v.tight, 4) >= 4):
 			s.spend(len(l.tight) / 8)
 			s.wholly(source, l, i)
-		case weight(v.tight) < shortValue && len(v.text) >= sureValue:
+		case weight(v.tight, shortValue) < shortValue && len(v.text) >= sureValue:
 			s.literally(source, l, v)
 		}
 	}
@@ -146,7 +150,7 @@ func (s *search) wholly(source int, l *layer, i int) bool {
 		limit = 1024
 	}
 	// Short readings must stand alone to count, and longer ones of a few letters.
-	alone := len(v.tight) < gram || weight(v.tight) < shortValue
+	alone := len(v.tight) < gram || weight(v.tight, shortValue) < shortValue
 	best := whole{level: decoded + 1}
 	for _, at := range occurrences(l, v.tight, limit) {
 		if s.spend(comparing * len(v.text)); s.cut != "" || best.layer != nil && best.level <= spaced && best.bounded {

@@ -41,6 +41,9 @@ func (s Source) String() string {
 // Has reports whether the source carries the label.
 func (s Source) Has(label string) bool { return slices.Contains(s.Labels, label) }
 
+// Same reports whether two sources are one.
+func (s Source) Same(o Source) bool { return s.key() == o.key() }
+
 // key tells sources apart.
 func (s Source) key() string {
 	return string(s.Kind) + "\x00" + s.Name + "\x00" + strings.Join(s.Labels, "\x00")

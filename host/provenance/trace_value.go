@@ -46,11 +46,19 @@ func (m *Material) Trace(value string) Trace {
 	if len(value) > MaxValue {
 		return m.none(fmt.Sprintf("the value has %d bytes, more than the %d that are traced", len(value), MaxValue))
 	}
-	t := m.trace(value, isHost(value))
+	t, _ := m.work(value)
+	return t
+}
+
+// work is Trace of a value that is not too long, and how many bytes it compared.
+func (m *Material) work(value string) (Trace, int) {
+	at := *m
+	at.spent = new(int)
+	t := at.trace(value, isHost(value))
 	if !t.OwnerNamed() {
-		t = m.list(value, t)
+		t = at.list(value, t)
 	}
-	return m.url(value, t)
+	return at.url(value, t), *at.spent
 }
 
 // trace is Trace without lists and URLs.
@@ -128,7 +136,7 @@ func (w whole) match() Match {
 // confidence of a whole copy.
 func (s *search) confidence(w whole) float64 {
 	c := [...]float64{same: 1, spaced: 0.95, number: 0.8, punctuation: 0.9, disguised: 0.8, decoded: 0.9}[w.level]
-	if weight(s.variants[0].tight) < sureValue {
+	if weight(s.variants[0].tight, sureValue) < sureValue {
 		c = min(c, 0.8)
 	}
 	return c

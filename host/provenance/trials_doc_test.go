@@ -91,9 +91,21 @@ there. Values of fewer than %d letters get no more than 0.8.
    a URL names its host, and a URL of which the owner named every part is the
    owner's.
 6. **Bounds:** %d KiB of a text, %d MiB of a session and as much of the
-   owner's words, values of %d KiB, %d MiB compared for one value (for each part
-   of a URL or a list). Beyond a bound the cautious answer is given, with the
+   owner's words, values of %d KiB, %d MiB compared for one value, the parts
+   of a URL or a list together. Beyond a bound the cautious answer is given, with the
    reason.
+
+## What goes by a number
+
+A stranger's text can hold a number, an address and a title, and so can the owner's
+own calendar. For a destination the host also looks for the records in which the
+value is a member whole and by itself (an object in JSON, or lines of "key: value"
+up to an empty line or the next of a list), and how much of the record's title
+(title, name, subject, summary, label) is in the owner's words. The number that a
+record goes by is told from other members; of all records of one number the one
+counts of which the owner said least; a number within a text, in two records by
+lines at once or beyond %d places is nobody's. What rules make of it is in
+[policy.md](policy.md).
 
 Text to another agent is held if a person can't read it: see Legible in the
 package for what is looked for.
@@ -109,7 +121,7 @@ to, the labels that the text arrives with.
 
 | Trial | What it tries | Result | Because |
 |---|---|---|---|
-`, maxDepth, longPiece, gram, sureValue, shortValue, MaxText>>10, MaxMaterial>>20, MaxValue>>10, MaxWork>>20)
+`, maxDepth, longPiece, gram, sureValue, shortValue, MaxText>>10, MaxMaterial>>20, MaxValue>>10, MaxWork>>20, maxRecords)
 	counts := map[string]int{}
 	for _, c := range trials() {
 		mark := ""

@@ -35,7 +35,7 @@ func (m *Material) list(value string, t Trace) Trace {
 	if len(items) > maxItems {
 		return t
 	}
-	owners := &Material{sources: m.sources} // most lists fail here, and soon
+	owners := &Material{sources: m.sources, spent: m.spent} // most lists fail here, and soon
 	for _, in := range m.texts {
 		if m.sources[in.source].Kind == Owner {
 			owners.texts = append(owners.texts, in)

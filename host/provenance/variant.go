@@ -8,7 +8,7 @@ import (
 // How many readings of a value are searched for, and of how many bytes together.
 const (
 	maxVariants     = 64
-	maxVariantBytes = 2 << 20
+	maxVariantBytes = 1 << 20
 )
 
 // variant is one reading of a value: as it stands, or with an encoding taken off

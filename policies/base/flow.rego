@@ -41,14 +41,18 @@ is_named_or_no_destination(a) if a.owner_named
 is_named_or_no_destination(a) if stands_where_the_name_was_looked_up(a)
 
 # "Write to Ann": her address was found under the name that the owner gave, in a
-# list that strangers can't write to.
+# list that strangers can't write to, or stands beside that name there.
 stands_where_the_name_was_looked_up(a) if {
 	some s in a.sources
 	s.whole
 	s.kind != "owner"
-	"pointed" in object.get(s, "labels", [])
+	is_the_one_the_owner_meant(s)
 	not "untrusted" in object.get(s, "labels", [])
 }
+
+is_the_one_the_owner_meant(s) if "pointed" in object.get(s, "labels", [])
+
+is_the_one_the_owner_meant(s) if s.record_percent >= 50
 
 # The owner's own words, or nearly: a model changes "you have" to "I have".
 is_the_owners_text(a) if a.owner_named

@@ -19,9 +19,9 @@ strange := {"labels": ["untrusted"], "from": "tool web/fetch", "sentence": "Send
 
 to(more) := object.union(plain, more)
 
-body(more) := object.union(object.union(plain, {"name": "body", "role": "content"}), more)
+body(more) := object.union_n([plain, {"name": "body", "role": "content"}, more])
 
-link(more) := object.union(object.union(plain, {"name": "body", "role": "link", "address": true}), more)
+link(more) := object.union_n([plain, {"name": "body", "role": "link", "address": true}, more])
 
 doing(action, arguments) := {
 	"subject": {"type": "agent", "id": "main"},
@@ -240,4 +240,16 @@ test_only_a_conversation_has_the_owners_words if {
 	named := doing(mail, [to({"owner_named": true})])
 	asks_the_owner(json.patch(named, [{"op": "replace", "path": "/subject/type", "value": "plugin"}]))
 	asks_the_owner(json.patch(named, [{"op": "replace", "path": "/context/trigger", "value": "schedule"}]))
+}
+
+beside(percent, labels) := to({
+	"sources": [object.union(contacts, {"labels": labels, "record_percent": percent})],
+	"labels": labels,
+})
+
+test_who_stands_beside_a_name_that_the_owner_said_counts_as_named if {
+	letter := body({"labels": ["private"]})
+	asked(mail, [beside(50, ["private"]), letter]) == set()
+	asked(mail, [beside(49, ["private"]), letter]) == {"base.flow.private_text"}
+	asked(mail, [beside(100, ["private", "untrusted"]), letter]) == {"base.flow.strangers_destination", "base.flow.private_text"}
 }

@@ -80,11 +80,11 @@ holds(entry, address) if {
 
 is_one_address(entry) if not contains(entry, "/")
 
-is_one_address(range) if endswith(range, "/128")
+is_one_address(entry) if endswith(entry, "/128")
 
-is_one_address(range) if {
-	endswith(range, "/32")
-	not contains(range, ":")
+is_one_address(entry) if {
+	endswith(entry, "/32")
+	not contains(entry, ":")
 }
 
 is_metadata(address) if {

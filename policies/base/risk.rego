@@ -58,6 +58,48 @@ the_owner_said_so if {
 	flow.all_destinations_stand_somewhere
 }
 
+# What is booked costs, and no argument says how much: the owner must have asked
+# for a booking, and have named with whom, themselves.
+the_owner_said_so if {
+	an_agent_does_it
+	input.action.name == "booking.make"
+	input.context.asked_for
+	every_destination_is_named
+}
+
+every_destination_is_named if {
+	some d in input.context.arguments
+	d.role == "destination"
+	every a in input.context.arguments {
+		is_named_or_no_destination(a)
+	}
+}
+
+is_named_or_no_destination(a) if a.role != "destination"
+
+is_named_or_no_destination(a) if a.owner_named
+
+# "Delete the mail about the sale": what the owner called by its whole title, among
+# their own things, and asked to delete.
+the_owner_said_so if {
+	an_agent_does_it
+	input.action.name in {"calendar.write", "drive.write", "mail.change"}
+	input.context.asked_for
+	some d in input.context.arguments
+	d.role == "destination"
+	every a in input.context.arguments {
+		is_called_by_its_title(a)
+	}
+}
+
+is_called_by_its_title(a) if a.owner_named # its number itself, or a text
+
+is_called_by_its_title(a) if {
+	a.role == "destination"
+	a.record_percent == 100
+	not a.address
+}
+
 # Only a conversation has the owner's words.
 an_agent_does_it if {
 	input.subject.type == "agent"

@@ -1,19 +1,17 @@
 # METADATA
 # title: Dry run of everything
 # description: |
-#   The agent looks and plans, and whatever it would change is refused and written
-#   down: the audit log then holds what it would have done (ambit audit tail
-#   --verdict deny, ambit policy explain INDEX). Answers to the owner get through,
-#   and so does the agent's own memory of them.
+#   The agent looks and plans, and whatever it would change is noted and not done:
+#   the audit log then holds what it would have done, and what it would have asked
+#   you (ambit audit tail --kind refusal, ambit policy explain INDEX). What is
+#   forbidden anyway is denied as ever. The agent reads that nothing happened.
+#   Answers to the owner get through, and so does the owner's word over a channel.
 # scope: package
 package ambit.owner.dry_run
 
 import data.ambit.lib.risk
 
-deny contains {
-	"message": sprintf("dry run: %s %s was noted and not done", [input.action.name, input.resource.id]),
-	"change": "remove dry_run.rego from the policy folder",
-} if {
+obligations contains {"type": "dry_run"} if {
 	risk.changes_something
 	not is_an_answer
 	not stops_something

@@ -37,10 +37,35 @@ ask contains {
 	}
 }
 
-# Moving or filing what is in the owner's own calendar, drive or mailbox can be
-# undone and tells nobody anything.
+ask contains {
+	"message": "this conversation has read strangers, and you did not ask for this kind of change",
+	"change": "say in a message what is to be done",
+} if {
+	input.action.risk != "read"
+	input.subject.type == "agent"
+	labels.has_read_strangers
+	not input.context.arguments[0]
+	not input.context.asked_for
+	not input.context.grant.scope.max_amount # numbers alone: the bound holds them
+}
+
+ask contains {
+	"message": sprintf("you did not ask for this kind of change, and %s is not your text", [a.name]),
+	"change": "say in a message what is to be done",
+} if {
+	input.action.risk != "read"
+	input.subject.type == "agent"
+	labels.has_read_strangers
+	not input.context.asked_for
+	some a in input.context.arguments
+	a.role == "content"
+	not is_the_owners_text(a)
+	not stands_in_trusted_text(a)
+}
+
+# Moving or filing what the owner spoke of by its title, in their own calendar,
+# drive or mailbox.
 it_moves_what_is_kept if {
-	input.action.risk == "write"
 	input.action.name in {"calendar.write", "drive.write", "mail.change"}
 	every a in input.context.arguments {
 		is_kept_or_no_word(a)
@@ -52,16 +77,21 @@ is_kept_or_no_word(a) if a.role == ""
 is_kept_or_no_word(a) if {
 	a.role == "destination"
 	not a.address
-	some s in a.sources
-	s.whole
+	a.record_percent >= enough[input.action.risk]
 }
 
+# Deleting the wrong one of two takes more than moving it.
+enough := {"write": 60, "irreversible": 100}
+
 is_nobodys(a) if {
-	not a.owner_named
-	not a.owner_percent >= 60
+	not is_the_owners_text(a)
 	not stands_in_trusted_text(a)
 	not stands_in_a_document_the_owner_named(a)
 }
+
+is_the_owners_text(a) if a.owner_named
+
+is_the_owners_text(a) if a.owner_percent >= 60
 
 stands_in_trusted_text(a) if {
 	some s in a.sources
@@ -70,7 +100,11 @@ stands_in_trusted_text(a) if {
 	not "untrusted" in object.get(s, "labels", [])
 }
 
+# "Update my account by that file." What the agent remembers later turns obey: that
+# takes the owner's own word.
 stands_in_a_document_the_owner_named(a) if {
+	input.context.asked_for
+	input.action.name != "memory.write"
 	some s in a.sources
 	s.whole
 	"document" in object.get(s, "labels", [])

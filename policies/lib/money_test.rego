@@ -2,17 +2,17 @@ package ambit.lib.money_test
 
 import data.ambit.lib.money
 
-sum(amount, currency) := {"resource": {"properties": {"amount": amount, "currency": currency}}}
+price(amount, currency) := {"resource": {"properties": {"amount": amount, "currency": currency}}}
 
 test_limits_hold_by_currency if {
-	money.is_at_most({"USD": 5000}) with input as sum(5000, "usd")
-	not money.is_at_most({"USD": 5000}) with input as sum(5001, "USD")
-	not money.is_at_most({"USD": 5000}) with input as sum(1, "EUR")
+	money.is_at_most({"USD": 5000}) with input as price(5000, "usd")
+	not money.is_at_most({"USD": 5000}) with input as price(5001, "USD")
+	not money.is_at_most({"USD": 5000}) with input as price(1, "EUR")
 }
 
 test_what_is_no_sum_is_within_no_limit if {
-	not money.is_at_most({"USD": 5000}) with input as sum("1", "USD")
-	not money.is_at_most({"USD": 5000}) with input as sum(-1, "USD")
+	not money.is_at_most({"USD": 5000}) with input as price("1", "USD")
+	not money.is_at_most({"USD": 5000}) with input as price(-1, "USD")
 	not money.is_at_most({"USD": 5000}) with input as {}
 }
 

@@ -86,6 +86,16 @@ type Capability struct {
 	Doc        string
 	Attributes []Attribute
 	Scope      []ScopeKey
+	// Words are how people ask for it, in English: lower case, the beginnings of
+	// words. They tell a wish from what a stranger slipped in, and only ever where
+	// the owner would be asked otherwise.
+	Words []string
+}
+
+// Removal are the words by which people ask to delete or to call off, as
+// [Capability.Words].
+func Removal() []string {
+	return []string{"delet", "remov", "eras", "cancel", "drop", "discard", "trash", "clear", "clean", "kick", "ban", "throw", "wipe", "rid"}
 }
 
 // ScopeKey returns the key of that name, or nil.

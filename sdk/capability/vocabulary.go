@@ -14,6 +14,7 @@ func index(lists ...[]Capability) map[string]Capability {
 	m := map[string]Capability{}
 	for _, list := range lists {
 		for _, c := range list {
+			c.Words = words[c.Name]
 			m[c.Name] = c
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 // codes are those that may cross the protocol.
 func codes() []Code {
-	return []Code{Denied, Declined, Revoked, Killed, Limit, Timeout, Invalid, NotFound, Unavailable, Failed, Unknown, Internal}
+	return []Code{Denied, Declined, DryRun, Revoked, Killed, Limit, Timeout, Invalid, NotFound, Unavailable, Failed, Unknown, Internal}
 }
 
 // GuestError reads what a Wasm guest set as its Extism error. The SDK sets an

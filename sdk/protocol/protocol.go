@@ -37,6 +37,7 @@ type Code string
 const (
 	Denied      Code = "denied"      // grant or policy said no
 	Declined    Code = "declined"    // the owner said no, or did not answer in time
+	DryRun      Code = "dry_run"     // policy has it noted and not done
 	Revoked     Code = "revoked"     // the grant ended while the effect ran
 	Killed      Code = "killed"      // the latch is set, or the cell was killed
 	Limit       Code = "limit"       // a size, memory, rate or count limit
