@@ -163,7 +163,7 @@ func canHelp(err error) bool {
 		return false
 	}
 	switch protocol.CodeOf(err) {
-	case protocol.Denied, protocol.Declined, protocol.Revoked, protocol.Killed, protocol.Unknown:
+	case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Revoked, protocol.Killed, protocol.Unknown:
 		return false
 	}
 	return true

@@ -145,7 +145,7 @@ func (a account) explain(err error) (said string, lasting bool) {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		switch protocol.CodeOf(err) {
-		case protocol.Denied, protocol.Declined, protocol.Revoked, protocol.Killed, protocol.NotFound, protocol.Invalid:
+		case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Revoked, protocol.Killed, protocol.NotFound, protocol.Invalid:
 			return "Matrix can't be asked: " + incoming.Clip(err.Error(), 500), true
 		}
 		return "The home server can't be reached: " + incoming.Clip(err.Error(), 500), false

@@ -158,7 +158,7 @@ func (b bot) explain(err error) (said string, lasting bool) {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		switch code := protocol.CodeOf(err); code {
-		case protocol.Denied, protocol.Declined, protocol.Revoked, protocol.Killed, protocol.NotFound, protocol.Invalid:
+		case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Revoked, protocol.Killed, protocol.NotFound, protocol.Invalid:
 			return fmt.Sprintf("Telegram can't be asked: %s", incoming.Clip(err.Error(), 500)), true
 		}
 		return fmt.Sprintf("Telegram can't be reached: %s", incoming.Clip(err.Error(), 500)), false

@@ -90,7 +90,7 @@ func (c *client) do(ctx context.Context, a ask) (api.Doc, error) {
 	resp, err := c.h.HTTP(ctx, req)
 	if err != nil {
 		switch protocol.CodeOf(err) {
-		case protocol.Denied, protocol.Declined, protocol.NotFound: // never sent
+		case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.NotFound: // never sent
 			c.pace.giveBack(ctx, c.h, used)
 		}
 		return nil, err
