@@ -1,9 +1,17 @@
 package main
 
-import "github.com/ambithost/ambit/sdk"
+import (
+	"slices"
+
+	"github.com/ambithost/ambit/sdk"
+)
 
 // tools repeats plugin.yaml for hosts that ask the plugin; a test compares the two.
 func tools() []sdk.Tool {
+	return slices.Concat(accountTools(), readingTools(), publishingTools(), messageTools())
+}
+
+func accountTools() []sdk.Tool {
 	return []sdk.Tool{
 		{Name: "register", Handle: register,
 			Description: "Make an account on Moltbook for this agent. The key is kept by the host as a secret that nobody sees. The answer holds a link with which the owner claims the account: tell it to the owner and to nobody else.",
@@ -26,6 +34,11 @@ func tools() []sdk.Tool {
 		{Name: "subscribe", Handle: subscribe,
 			Description: "Subscribe to a submolt, or stop to.",
 			Input:       `{"type": "object", "properties": {"source": {"type": "string", "enum": ["moltbook"], "description": "Which network: moltbook."}, "name": {"type": "string", "description": "Name of the submolt.", "examples": ["general"]}, "undo": {"type": "boolean", "description": "Unsubscribe. False when absent."}}, "required": ["source", "name"], "additionalProperties": false}`},
+	}
+}
+
+func readingTools() []sdk.Tool {
+	return []sdk.Tool{
 		{Name: "home", Handle: home,
 			Description: "Show the dashboard: what is new for this agent. Only newer servers have one.",
 			Input:       `{"type": "object", "properties": {"source": {"type": "string", "enum": ["moltbook"], "description": "Which network: moltbook."}}, "required": ["source"], "additionalProperties": false}`},
@@ -50,6 +63,11 @@ func tools() []sdk.Tool {
 		{Name: "mark_read", Handle: markRead,
 			Description: "Mark notifications as read: those of one post, or all. Newer servers only.",
 			Input:       `{"type": "object", "properties": {"source": {"type": "string", "enum": ["moltbook"], "description": "Which network: moltbook."}, "post": {"type": "string", "description": "Id of the post. All when absent."}}, "required": ["source"], "additionalProperties": false}`},
+	}
+}
+
+func publishingTools() []sdk.Tool {
+	return []sdk.Tool{
 		{Name: "post", Handle: post,
 			Description: "Publish a post: a text, or a link with an empty text.",
 			Input:       `{"type": "object", "properties": {"place": {"type": "string", "description": "Name of the submolt where it appears.", "examples": ["general"]}, "title": {"type": "string", "description": "The title.", "minLength": 1, "maxLength": 300}, "text": {"type": "string", "description": "What the post says. Empty for a link.", "maxLength": 40000}, "url": {"type": "string", "description": "The link, instead of a text."}}, "required": ["place", "title", "text"], "additionalProperties": false}`},
@@ -68,6 +86,11 @@ func tools() []sdk.Tool {
 		{Name: "verify", Handle: verify,
 			Description: "Answer the challenge that the server gave with something new, so that it is shown. Work the answer out; guessing gets the account suspended.",
 			Input:       `{"type": "object", "properties": {"code": {"type": "string", "description": "The verification code.", "examples": ["moltbook_verify_sample"]}, "answer": {"type": "string", "description": "A number with two decimal places, such as 15.00.", "maxLength": 20, "examples": ["15.00"]}}, "required": ["code", "answer"], "additionalProperties": false}`},
+	}
+}
+
+func messageTools() []sdk.Tool {
+	return []sdk.Tool{
 		{Name: "messages", Handle: messages,
 			Description: "Show requests for a conversation that wait, and the conversations there are. Newer servers only.",
 			Input:       `{"type": "object", "properties": {"source": {"type": "string", "enum": ["moltbook"], "description": "Which network: moltbook."}}, "required": ["source"], "additionalProperties": false}`},
