@@ -242,6 +242,16 @@ func TestOwnerOverAChannel(t *testing.T) {
 	m.say("1", "note buy milk")
 	m.got(t, from, "1", "Added to note")
 
+	// A file is kept where the agent can read it, under a harmless name.
+	from = m.count()
+	m.event(channel.Event{Chat: channel.Chat{ID: "chat-1", Direct: true}, From: channel.Person{ID: "1"}, Text: "list my notes",
+		Files: []channel.File{{Name: "../../plan für.txt", Type: "text/plain", Data: []byte("ten o'clock")}}})
+	m.got(t, from, "1", "9 bytes, changed")
+	kept, err := filepath.Glob(filepath.Join(m.home, "agents", "main", "workspace", "received", "*"))
+	if err != nil || len(kept) != 1 || !strings.HasSuffix(kept[0], "-plan_f_r.txt") {
+		t.Errorf("kept %v, %v", kept, err)
+	}
+
 	// A question comes with what is needed to decide, and is answered there.
 	m.say("1", fmt.Sprintf(buy, 900, "Book Depot"))
 	q, n := m.got(t, from, "1", "Question 1", "Book Depot", "what you said")
@@ -271,16 +281,6 @@ func TestOwnerOverAChannel(t *testing.T) {
 	m.say("1", "/approve 3")
 	m.got(t, from, "1", "did not count")
 
-	// A file is kept where the agent can read it, under a harmless name.
-	from = m.count()
-	m.event(channel.Event{Chat: channel.Chat{ID: "chat-1", Direct: true}, From: channel.Person{ID: "1"}, Text: "list my notes",
-		Files: []channel.File{{Name: "../../plan für.txt", Type: "text/plain", Data: []byte("ten o'clock")}}})
-	m.got(t, from, "1", "notes")
-	kept, err := filepath.Glob(filepath.Join(m.home, "agents", "main", "workspace", "received", "*"))
-	if err != nil || len(kept) != 1 || !strings.HasSuffix(kept[0], "-plan_f_r.txt") {
-		t.Errorf("kept %v, %v", kept, err)
-	}
-
 	from = m.count()
 	m.say("1", "/status")
 	m.got(t, from, "1", "Question 3 waits")
@@ -291,6 +291,21 @@ func TestOwnerOverAChannel(t *testing.T) {
 	if got := m.charged(); strings.Count(got, "USD") != 1 || !strings.Contains(got, "9.00") {
 		t.Errorf("the ledger: %s", got)
 	}
+}
+
+// What the clock starts in the main session is done where the owner writes.
+func TestTheClockFindsTheOwner(t *testing.T) {
+	t.Parallel()
+	m := newMail(t)
+	from := m.count()
+	made, err := m.host.client.AddSchedule(t.Context(), control.ScheduleRequest{Text: "list my notes", At: "in 1h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.host.client.RunSchedule(t.Context(), made.ID); err != nil {
+		t.Fatal(err)
+	}
+	m.got(t, from, "1", "notes")
 }
 
 func TestStrangersAndContacts(t *testing.T) {

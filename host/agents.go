@@ -25,6 +25,12 @@ func (h *Host) openAgents(context.Context) error {
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h}, Price: h.price,
 			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute},
 			Zone:   h.zone, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
+			Home: func(ctx context.Context, session string) string {
+				if session != defaultSession {
+					return session
+				}
+				return h.channels.HomeSession(ctx, name, session)
+			},
 		})
 		if err != nil {
 			return err

@@ -98,9 +98,12 @@ type Config struct {
 	Now       func() time.Time // nil: the clock's
 	Heartbeat *Heartbeat       // nil: none
 	Warden    Warden           // nil: nothing is held, and nothing recorded
-	Chronicle Chronicle        // nil: turns are not told what happened
-	Zone      *time.Location   // the owner's; nil: time.Local
-	Logger    hclog.Logger     // nil: silent
+	// Home tells in which session the owner is now, for what the clock starts in
+	// a session; nil: in that one.
+	Home      func(ctx context.Context, session string) string
+	Chronicle Chronicle      // nil: turns are not told what happened
+	Zone      *time.Location // the owner's; nil: time.Local
+	Logger    hclog.Logger   // nil: silent
 }
 
 // Limits bound one turn. A zero field is its default.

@@ -81,12 +81,12 @@ func (k *timekeeper) setHeartbeat(ctx context.Context) error {
 // look finds what a heartbeat would be about: instructions of the owner or of
 // the workspace, and what happened since the session's last turn. Without any,
 // found is false and no model is asked.
-func (a *Agent) look(ctx context.Context, s Schedule) (note string, parts []Part, found bool, err error) {
+func (a *Agent) look(ctx context.Context, in string) (note string, parts []Part, found bool, err error) {
 	h := a.cfg.Heartbeat
 	if h == nil {
 		return "", nil, false, nil // the setting is gone, and the schedule with the next start
 	}
-	session, err := a.cfg.Store.Session(ctx, s.Session)
+	session, err := a.cfg.Store.Session(ctx, in)
 	if err != nil {
 		return "", nil, false, err
 	}
@@ -106,7 +106,7 @@ func (a *Agent) look(ctx context.Context, s Schedule) (note string, parts []Part
 		}
 	}
 	if !found && a.cfg.Chronicle != nil && !session.Updated.IsZero() {
-		d, err := a.cfg.Chronicle.Since(ctx, a.cfg.Name, s.Session, session.Updated)
+		d, err := a.cfg.Chronicle.Since(ctx, a.cfg.Name, in, session.Updated)
 		if err != nil {
 			return "", nil, false, err
 		}

@@ -175,8 +175,9 @@ func (k *timekeeper) start(ctx context.Context, s Schedule, now time.Time, byHan
 	if err := a.mayWake(ctx, s); err != nil {
 		return k.kept(ctx, s, now, byHand, err)
 	}
+	session := a.home(ctx, s.Session)
 	t := Trigger{
-		ID: newID("w", now), Agent: a.cfg.Name, Session: s.Session, Channel: clockChannel, Kind: KindSchedule,
+		ID: newID("w", now), Agent: a.cfg.Name, Session: session, Channel: clockChannel, Kind: KindSchedule,
 		Turn: newID("t", now), State: Pending, Received: now,
 	}
 	due := s.Due
@@ -195,7 +196,7 @@ func (k *timekeeper) start(ctx context.Context, s Schedule, now time.Time, byHan
 	if s.Heartbeat() {
 		var found bool
 		var err error
-		if w.Note, w.Parts, found, err = a.look(ctx, s); err != nil {
+		if w.Note, w.Parts, found, err = a.look(ctx, session); err != nil {
 			return s, "", err
 		}
 		if !found && !byHand {
@@ -225,10 +226,18 @@ func (k *timekeeper) start(ctx context.Context, s Schedule, now time.Time, byHan
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	l := a.lineOf(s.Session)
+	l := a.lineOf(session)
 	l.queue(job{trigger: t, alone: true})
 	a.work(l)
 	return s, TurnID(t.Turn), nil
+}
+
+// home is the session in which something of the clock is done or said now.
+func (a *Agent) home(ctx context.Context, session string) string {
+	if a.cfg.Home == nil {
+		return session
+	}
+	return a.cfg.Home(ctx, session)
 }
 
 // kept is a run that may not begin.
@@ -289,7 +298,7 @@ func (k *timekeeper) disable(ctx context.Context, s Schedule, why string) (Sched
 		return s, err
 	}
 	text := fmt.Sprintf("[ambit] The schedule %s is disabled: %s. To try it once more, and enable it if that goes well: ambit schedule run %s", s.label(), sentence(why), s.ID)
-	if err := k.a.Notify(ctx, s.Session, text); err != nil {
+	if err := k.a.Notify(ctx, k.a.home(ctx, s.Session), text); err != nil {
 		k.a.log.Error("the owner can't be told that a schedule is disabled", "schedule", s.ID, "error", err)
 	}
 	return s, k.a.cfg.Store.PutSchedule(ctx, s) // last: rather told twice than never

@@ -140,6 +140,15 @@ func (s *Service) ownerFor(ctx context.Context, a gate.Approval) (Peer, bool) {
 	return s.home(ctx, a.Agent)
 }
 
+// HomeSession is where the owner wrote to an agent last, over any channel; without
+// one it is otherwise.
+func (s *Service) HomeSession(ctx context.Context, agent, otherwise string) string {
+	if home, ok := s.home(ctx, agent); ok {
+		return home.Session
+	}
+	return otherwise
+}
+
 // OwnersSession is the session in which the owner reads what concerns another:
 // that session itself, unless it is a contact's.
 func (s *Service) OwnersSession(ctx context.Context, agent, session string) string {
@@ -151,10 +160,7 @@ func (s *Service) OwnersSession(ctx context.Context, agent, session string) stri
 	if err == nil && known && p.Role == Owner {
 		return session
 	}
-	if home, ok := s.home(ctx, agent); ok {
-		return home.Session
-	}
-	return "main"
+	return s.HomeSession(ctx, agent, "main")
 }
 
 // home is where the owner wrote to an agent last; before anything was written

@@ -56,7 +56,7 @@ func Wasm() []Attack {
 			Does: "`loop br 0`", Stops: "deadline, SIGKILL"},
 		{Name: "spin at start", Module: startSpin, Stage: Load, Code: protocol.Timeout,
 			Does: "spins in the start function, before any call", Stops: "deadline, SIGKILL"},
-		{Name: "compile bomb", Module: compileBomb, Stage: Install, Code: protocol.Limit,
+		{Name: "compile bomb", Module: compileBomb, Stage: Install, Code: protocol.Limit, Or: protocol.Timeout,
 			Does: "4,000 functions of 50,000 locals", Stops: "compilation in a cell of its own, under its deadline and memory limit"},
 		{Name: "stack overflow", Module: stackOverflow, Stage: Call, Code: protocol.Failed, Lives: true,
 			Does: "recursion without end", Stops: "the engine's stack limit"},
