@@ -140,6 +140,7 @@ func (e *Effects) Keep(ctx context.Context, plugin, agent string, files []channe
 
 // fileName makes what somebody called a file a name for one.
 func fileName(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
 			return r
