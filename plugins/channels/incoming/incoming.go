@@ -1,14 +1,17 @@
 // Package incoming makes what a messaging service says about people, files and
-// errors fit to be shown and stored. All of it was chosen by somebody else.
+// errors fit to be shown and stored, all of it chosen by somebody else; and it ends
+// a poll.
 package incoming
 
 import (
+	"encoding/json"
 	"path"
 	"regexp"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/ambithost/ambit/sdk"
 	"github.com/ambithost/ambit/sdk/channel"
 )
 
@@ -74,4 +77,37 @@ func Lines(lines ...string) string {
 // twice as long each time, up to a minute.
 func Backoff(fails int) time.Duration {
 	return min(time.Second<<min(max(fails-1, 0), 6), time.Minute)
+}
+
+// Next is the end of a poll: what arrived, the cursor, and the request that the
+// host makes next.
+func Next(cursor any, events []channel.Event, r sdk.Request, w channel.Wait) (channel.Polled, error) {
+	args, err := r.Args()
+	if err != nil {
+		return channel.Polled{}, err
+	}
+	at, err := json.Marshal(cursor)
+	if err != nil {
+		return channel.Polled{}, err
+	}
+	w.Request = args
+	return channel.Polled{Events: events, Cursor: at, Next: w}, nil
+}
+
+// Later is the wait after so many failures: as long as the service asked for, else
+// longer each time. What is wrong is said unless it is the first failure and may
+// pass by itself; what will not pass is asked less often.
+func Later(fails int, asked time.Duration, said string, lasting bool) channel.Wait {
+	wait := Backoff(fails)
+	if asked > 0 {
+		wait = asked
+	}
+	if lasting {
+		wait = max(wait, 15*time.Second)
+	}
+	w := channel.Wait{After: wait.Milliseconds()}
+	if lasting || fails > 1 {
+		w.Trouble = said
+	}
+	return w
 }

@@ -132,16 +132,7 @@ func (a account) next(c cursor, events []channel.Event, w channel.Wait) (channel
 			timeout = (longPoll + 15) * time.Second
 		}
 	}
-	args, err := a.request("GET", path, query, timeout).Args()
-	if err != nil {
-		return channel.Polled{}, err
-	}
-	w.Request = args
-	at, err := json.Marshal(c)
-	if err != nil {
-		return channel.Polled{}, err
-	}
-	return channel.Polled{Events: events, Cursor: at, Next: w}, nil
+	return incoming.Next(c, events, a.request("GET", path, query, timeout), w)
 }
 
 // trouble asks the same again, later each time, and says what is wrong unless
@@ -152,18 +143,11 @@ func (a account) trouble(c cursor, err error) (channel.Polled, error) {
 	}
 	c.Fails = min(max(c.Fails, 0)+1, 100)
 	said, lasting := a.explain(err)
-	wait := incoming.Backoff(c.Fails)
-	if f, ok := errors.AsType[*failure](err); ok && f.wait > 0 {
-		wait = f.wait
+	var asked time.Duration
+	if f, ok := errors.AsType[*failure](err); ok {
+		asked = f.wait
 	}
-	if lasting {
-		wait = max(wait, 15*time.Second)
-	}
-	w := channel.Wait{After: wait.Milliseconds()}
-	if lasting || c.Fails > 1 {
-		w.Trouble = said
-	}
-	return a.next(c, nil, w)
+	return a.next(c, nil, incoming.Later(c.Fails, asked, said, lasting))
 }
 
 // passing turns a failure within a poll into none where it is for good.

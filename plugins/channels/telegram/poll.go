@@ -117,16 +117,7 @@ func (b bot) next(c cursor, events []channel.Event, w channel.Wait) (channel.Pol
 			w.Idle, timeout = "", patience
 		}
 	}
-	args, err := b.request("GET", "", method, query, timeout).Args()
-	if err != nil {
-		return channel.Polled{}, err
-	}
-	w.Request = args
-	at, err := json.Marshal(c)
-	if err != nil {
-		return channel.Polled{}, err
-	}
-	return channel.Polled{Events: events, Cursor: at, Next: w}, nil
+	return incoming.Next(c, events, b.request("GET", "", method, query, timeout), w)
 }
 
 // trouble asks the same again, later each time, and says what is wrong. A
@@ -137,19 +128,12 @@ func (b bot) trouble(c cursor, err error) (channel.Polled, error) {
 		c.Asked = askedMe
 	}
 	c.Fails = min(c.Fails+1, 100)
-	wait := incoming.Backoff(c.Fails)
 	said, lasting := b.explain(err)
-	if f, ok := errors.AsType[*failure](err); ok && f.wait > 0 {
-		wait = f.wait
+	var asked time.Duration
+	if f, ok := errors.AsType[*failure](err); ok {
+		asked = f.wait
 	}
-	w := channel.Wait{After: wait.Milliseconds()}
-	if lasting {
-		w.After = max(w.After, time.Minute.Milliseconds()/4)
-	}
-	if lasting || c.Fails > 1 {
-		w.Trouble = said
-	}
-	return b.next(c, nil, w)
+	return b.next(c, nil, incoming.Later(c.Fails, asked, said, lasting))
 }
 
 // explain says what is wrong for people, what to do about it, and whether it
