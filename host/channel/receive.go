@@ -12,23 +12,24 @@ import (
 
 // receive polls one channel until ctx ends.
 func (s *Service) receive(ctx context.Context, plugin string, l *line) {
+	defer s.cfg.Host.Notice(plugin, "") // what is not served has no trouble
 	var in channel.Poll
 	for failures := 0; ctx.Err() == nil; {
 		next, err := s.poll(ctx, plugin, l, in)
 		if err != nil {
-			s.trouble(ctx, plugin, err.Error())
+			s.cfg.Host.Notice(plugin, err.Error())
 			failures++
 			s.pause(ctx, s.backoff(failures))
 			continue
 		}
-		s.trouble(ctx, plugin, next.Trouble)
+		s.cfg.Host.Notice(plugin, next.Trouble)
 		in = s.await(ctx, plugin, next)
 		if in.Error == nil {
 			failures = 0
 			continue
 		}
 		failures++
-		s.trouble(ctx, plugin, in.Error.Message)
+		s.cfg.Host.Notice(plugin, in.Error.Message)
 		s.pause(ctx, s.backoff(failures))
 	}
 }
@@ -92,15 +93,6 @@ func idle(next channel.Wait, answer json.RawMessage) bool {
 		Body   string `json:"body"`
 	}
 	return next.Idle != "" && json.Unmarshal(answer, &a) == nil && a.Status == 200 && a.Body == next.Idle
-}
-
-// trouble tells the owner what keeps a channel from receiving, or that nothing
-// does.
-func (s *Service) trouble(ctx context.Context, plugin, text string) {
-	if ctx.Err() != nil {
-		text = "" // it is not served any more
-	}
-	s.cfg.Host.Notice(plugin, text)
 }
 
 // handle gives an agent what arrived, in order, until ctx ends.
