@@ -44,8 +44,8 @@ func (s *Service) Asked(a gate.Approval) {
 
 func (s *Service) ask(ctx context.Context, a gate.Approval) {
 	p, ok := s.ownerFor(ctx, a)
-	if !ok {
-		return
+	if !ok || a.Plugin == p.Plugin || a.Actor == "plugin:"+p.Plugin {
+		return // to ask over a channel whether it may send would ask again, without end
 	}
 	text := fmt.Sprintf("**Question %d**\n%s", a.ID, s.cfg.Host.Question(a))
 	m := channel.Send{Chat: p.Chat, Text: text}

@@ -260,7 +260,10 @@ func (s *Service) Refresh() {
 }
 
 // pause waits, until something changed that may help, or until ctx ends.
-func (s *Service) pause(ctx context.Context, d time.Duration) {
+func (s *Service) pause(ctx context.Context, d time.Duration) { s.pauseOr(ctx, d, nil) }
+
+// pauseOr is pause that also ends when something comes.
+func (s *Service) pauseOr(ctx context.Context, d time.Duration, comes <-chan struct{}) {
 	s.mu.Lock()
 	wake := s.wake
 	s.mu.Unlock()
@@ -269,6 +272,7 @@ func (s *Service) pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-timer.C:
 	case <-wake:
+	case <-comes:
 	case <-ctx.Done():
 	}
 }

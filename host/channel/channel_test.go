@@ -33,6 +33,7 @@ type service struct {
 	idle    int // fetches that say nothing arrived
 	sent    []wire.Send
 	fail    func(n int, to string, m wire.Send) error
+	deaf    bool // whether the owner's words count can't be told
 	changed chan struct{}
 }
 
@@ -82,9 +83,16 @@ func (s *service) Fetch(ctx context.Context, _ string, _ json.RawMessage) (json.
 }
 
 func (*service) Keep(context.Context, string, string, []wire.File) ([]string, error) { return nil, nil }
-func (*service) Hear(context.Context, string, string, string) error                  { return nil }
-func (*service) Approve(context.Context, string, string, wire.Reply) error           { return nil }
-func (*service) MayApprove(context.Context, string, gate.Approval) bool              { return true }
+func (s *service) Hear(context.Context, string, string, string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deaf {
+		return protocol.Errorf(protocol.Unavailable, "policy can't answer")
+	}
+	return nil
+}
+func (*service) Approve(context.Context, string, string, wire.Reply) error { return nil }
+func (*service) MayApprove(context.Context, string, gate.Approval) bool    { return true }
 
 func (s *service) Send(_ context.Context, _ policy.Entity, _ gate.Origin, _, to string, m wire.Send) (wire.Sent, error) {
 	s.mu.Lock()
@@ -335,6 +343,49 @@ func TestFailuresOfSending(t *testing.T) {
 	})
 	if got := f.texts("c2"); len(got) != 2 {
 		t.Errorf("ann was sent %q, want each once", got)
+	}
+}
+
+// While the owner's words have to wait, "stop" does not, and nobody else does.
+func TestStopDoesNotWait(t *testing.T) {
+	t.Parallel()
+	s := newService()
+	s.deaf = true
+	f := start(t, s, nil, ofOwner(), ofAnn())
+	f.run()
+	s.put(message("e1", "1", "hello"))
+	s.put(message("e2", "2", "and I?"))
+	f.until("ann's answer", func() bool { return strings.Contains(strings.Join(f.texts("c2"), "\n"), "and I?") })
+	s.put(message("e3", "1", "stop"))
+	f.until("that only the first message waits", func() bool {
+		list, err := f.store.Arrivals(t.Context(), "post", 10)
+		return err == nil && len(list) == 1 && list[0].Event.ID == "e1"
+	})
+	s.mu.Lock()
+	s.deaf = false
+	s.mu.Unlock()
+	f.Refresh()
+	f.until("the answer", func() bool { return strings.Contains(strings.Join(f.texts("c1"), "\n"), "you said: hello") })
+}
+
+func TestAChannelIsNotAskedAboutItself(t *testing.T) {
+	t.Parallel()
+	f := start(t, newService(), nil, ofOwner())
+	f.run()
+	ask := gate.Approval{ID: 1, Agent: "main", Session: "post:1:1", State: gate.Waiting, Digest: "d", Expires: time.Now().Add(time.Minute)}
+	for i, change := range []func(*gate.Approval){
+		func(a *gate.Approval) { a.Plugin, a.Capability = "post", "message.send" },
+		func(a *gate.Approval) { a.Plugin, a.Actor = "other", "plugin:post" },
+		func(a *gate.Approval) { a.Plugin, a.Actor = "other", "agent:main" },
+	} {
+		a := ask
+		a.ID = int64(i + 1)
+		change(&a)
+		f.Asked(a)
+	}
+	f.until("the last question", func() bool { return len(f.texts("c1")) > 0 })
+	if got := f.texts("c1"); len(got) != 1 || !strings.Contains(got[0], "Question 3") {
+		t.Errorf("the owner was asked %q", got)
 	}
 }
 

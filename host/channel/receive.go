@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ambithost/ambit/sdk/channel"
@@ -102,32 +105,44 @@ func (s *Service) handle(ctx context.Context, plugin string, l *line) {
 		if err != nil {
 			failures++
 			s.log.Warn("what arrived waits", "channel", plugin, "error", err)
-			s.pause(ctx, s.backoff(failures))
+			s.pauseOr(ctx, s.backoff(failures), l.arrived) // a "stop" may have come
 			continue
 		}
 		failures = 0
 		select {
 		case <-l.arrived:
 		case <-ctx.Done():
+			return
 		}
 	}
 }
 
 const arrivalsAtOnce = 100
 
+// handleAll keeps the order of what each person wrote: of somebody whose message
+// has to wait only "stop" goes ahead. Others are not held up.
 func (s *Service) handleAll(ctx context.Context, plugin string) error {
 	for ctx.Err() == nil {
 		list, err := s.cfg.Store.Arrivals(ctx, plugin, arrivalsAtOnce)
 		if err != nil || len(list) == 0 {
 			return err
 		}
+		waits := map[string]error{} // by person
 		for _, a := range list {
+			person := a.Event.From.ID
+			if waits[person] != nil && !isStop(a.Event.Text) {
+				continue
+			}
 			if err := s.hear(ctx, plugin, a.Event); err != nil {
-				return err
+				waits[person] = err
+				continue
 			}
 			if err := s.cfg.Store.Done(ctx, a.N); err != nil {
 				return err
 			}
+		}
+		if len(waits) > 0 {
+			return errors.Join(slices.Collect(maps.Values(waits))...)
 		}
 	}
 	return ctx.Err()
