@@ -64,12 +64,14 @@ func (d *Driver) startAt(ctx context.Context, s Spec, p confine.Purpose, l confi
 	stop := context.AfterFunc(ctx, func() { c.die(endOf(ctx), 0) })
 	err := d.launch(c, p, l)
 	stop()
-	go c.supervise(d.forget)                    // closes c.done, for which Kill and Close wait
 	if death := c.deathBefore(); death != nil { // a deadline, a kill, too much memory: the reason for err
 		err = death
 	}
 	if err != nil {
-		c.die(protocol.AsError(err), 0)
+		c.die(protocol.AsError(err), 0) // before supervise finds a reason of its own
+	}
+	go c.supervise(d.forget) // closes c.done, for which Kill and Close wait
+	if err != nil {
 		<-c.done
 		return nil, err
 	}
