@@ -51,10 +51,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("SPY_SECRET", "canary-5e1f") // must reach no plugin
 			outside(e)
-			e.Defer(func() { // a script that fails leaves its host
-				c := control.NewClient(filepath.Join(e.WorkDir, "home"))
-				defer c.Close()
-				_ = c.Shutdown(context.Background())
+			e.Defer(func() { // a script that fails leaves its hosts
+				for _, home := range []string{"home", "second", "third"} {
+					c := control.NewClient(filepath.Join(e.WorkDir, home))
+					_ = c.Shutdown(context.Background())
+					c.Close()
+				}
 			})
 			return foreign(e.WorkDir)
 		},
