@@ -155,9 +155,12 @@ func (a *Agent) check(ctx context.Context, m Message) error {
 	return nil
 }
 
-func (m Message) isStop() bool {
-	word := strings.ToLower(strings.Trim(m.Text, " \t\r\n.!"))
-	return m.From == "" && (word == "stop" || word == "/stop")
+func (m Message) isStop() bool { return m.From == "" && IsStop(m.Text) }
+
+// IsStop tells the owner's word that stops everything an agent does.
+func IsStop(text string) bool {
+	word := strings.ToLower(strings.Trim(text, " \t\r\n.!"))
+	return word == "stop" || word == "/stop"
 }
 
 // stopBy stops first and keeps books afterwards.

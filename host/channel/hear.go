@@ -48,7 +48,7 @@ func (s *Service) hear(ctx context.Context, plugin string, ev channel.Event) err
 
 // hearOwner deals with what came from the owner's account.
 func (s *Service) hearOwner(ctx context.Context, p Peer, ev channel.Event) error {
-	if isStop(ev.Text) { // whatever the channel may: to stop is always safe
+	if agent.IsStop(ev.Text) { // whatever the channel may: to stop is always safe
 		return s.submit(ctx, p, ev, "")
 	}
 	if ev.Reply != nil {
@@ -69,11 +69,6 @@ func (s *Service) hearOwner(ctx context.Context, p Peer, ev channel.Event) error
 		return err
 	}
 	return s.submit(ctx, p, ev, "an account over "+p.Plugin+" that does not speak for the owner")
-}
-
-func isStop(text string) bool {
-	word := strings.ToLower(strings.Trim(text, " \t\r\n.!"))
-	return word == "stop" || word == "/stop"
 }
 
 // submit gives the agent a message; from is who wrote it, if not the owner.

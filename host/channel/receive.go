@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/sdk/channel"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -130,7 +131,7 @@ func (s *Service) handleAll(ctx context.Context, plugin string) error {
 		waits := map[string]error{} // by person
 		for _, a := range list {
 			person := a.Event.From.ID
-			if waits[person] != nil && !isStop(a.Event.Text) {
+			if waits[person] != nil && !agent.IsStop(a.Event.Text) {
 				continue
 			}
 			if err := s.hear(ctx, plugin, a.Event); err != nil {
