@@ -286,6 +286,10 @@ func TestOwnerOverAChannel(t *testing.T) {
 	m.got(t, from, "1", "Question 3 waits")
 	m.say("1", "stop")
 	m.got(t, from, "1", "said stop")
+	m.say("1", "/model")
+	m.got(t, from, "1", "This conversation asks rehearsal")
+	m.say("1", "/compact")
+	m.got(t, from, "1", "Summed up: about")
 	m.say("1", "/new")
 	m.got(t, from, "1", "A fresh conversation")
 	if got := m.charged(); strings.Count(got, "USD") != 1 || !strings.Contains(got, "9.00") {

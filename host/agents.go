@@ -23,7 +23,7 @@ func (h *Host) openAgents(context.Context) error {
 	for name, f := range h.file.Agents {
 		a, err := agent.New(agent.Config{
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h}, Price: h.price,
-			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute},
+			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute, ContextTokens: f.Context},
 			Zone:   h.zone, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
 			Home: func(ctx context.Context, session string) string {
 				if session != defaultSession {
@@ -72,6 +72,9 @@ func (m models) Routes(name string) []agent.Route {
 	}
 	return routes
 }
+
+// Plugins are the models that can be asked.
+func (m models) Plugins() []string { return m.plugins.usable(manifest.Model) }
 
 func (m models) Complete(ctx context.Context, o gate.Origin, plugin string, req model.Request, onDelta func(model.Delta)) (model.Response, error) {
 	if plugin == "" {

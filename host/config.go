@@ -55,12 +55,18 @@ type AgentFile struct {
 	Steps        int    `yaml:"steps"`   // model calls in one turn; 0: the default
 	Tokens       int    `yaml:"tokens"`  // of one turn, in and out; 0: the default
 	Minutes      int    `yaml:"minutes"` // of one turn; 0: the default
+	// Context is how many tokens, about, the model is given at most: a longer
+	// conversation is summed up. At least 2,000; 0: 100,000.
+	Context int `yaml:"context"`
 	// Budget bounds what the agent uses, whatever starts its turns:
 	// "2000000tokens/day", "50usd/month".
 	Budget []string `yaml:"budget"`
 	// Heartbeat, if set, has the agent look after things by itself.
 	Heartbeat *HeartbeatFile `yaml:"heartbeat"`
 }
+
+// leastContext has room for what the host and the tools say, and a few words.
+const leastContext = 2000
 
 // DefaultAgent is the agent of a home that configures none.
 const DefaultAgent = "main"

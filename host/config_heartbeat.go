@@ -42,6 +42,9 @@ const (
 
 // check says what is wrong with the settings of an agent's clock and budgets.
 func (a AgentFile) check() error {
+	if a.Context != 0 && a.Context < leastContext {
+		return fmt.Errorf("context: want at least %d tokens", leastContext)
+	}
 	if _, err := a.allowances(""); err != nil {
 		return err
 	}

@@ -238,7 +238,7 @@ func (a *Agent) Start(ctx context.Context) error {
 		a.lineOf(t.Session).queue(job{open: &t})
 	}
 	for _, t := range waiting {
-		a.lineOf(t.Session).queue(job{trigger: t, alone: t.Channel == clockChannel})
+		a.lineOf(t.Session).queue(job{trigger: t, alone: t.apart()})
 	}
 	for _, l := range a.sessions {
 		a.work(l)

@@ -79,7 +79,8 @@ func (l *line) queue(j job) { l.jobs = append(l.jobs, j) }
 // it started. If the running turn ends before it took the message in, a turn
 // with an id of its own answers it.
 //
-// The words "stop" and "/stop" alone stop everything the agent does, at once.
+// The words "stop" and "/stop" alone stop everything the agent does, at once. A
+// command ([KindCommand]) gets a turn of its own, in its order.
 func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	if err := a.check(ctx, m); err != nil {
 		return "", err
@@ -102,6 +103,9 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	if m.isStop() {
 		return a.stopBy(ctx, t)
 	}
+	if m.From == "" && IsCommand(m.Text) {
+		t.Kind = KindCommand
+	}
 	stored, fresh, err := a.cfg.Store.Accept(ctx, t)
 	if err != nil {
 		return "", protocol.Errorf(protocol.Unavailable, "the message was not accepted: %v", err)
@@ -113,14 +117,14 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	defer a.mu.Unlock()
 	l := a.lineOf(m.Session)
 	l.last = now
-	if m.Mode == Steer && l.current != nil && l.current.steerable {
+	if m.Mode == Steer && !stored.apart() && l.current != nil && l.current.steerable {
 		l.queue(job{trigger: stored, steers: l.current.Turn.ID})
 		return TurnID(l.current.Turn.ID), nil
 	}
 	if m.Mode == Supersede && l.current != nil {
 		l.current.cancel(errInterrupted)
 	}
-	l.queue(job{trigger: stored, alone: m.Mode == FollowUp})
+	l.queue(job{trigger: stored, alone: m.Mode == FollowUp || stored.apart()})
 	a.work(l)
 	return TurnID(stored.Turn), nil
 }
@@ -154,6 +158,9 @@ func (a *Agent) check(ctx context.Context, m Message) error {
 	}
 	return nil
 }
+
+// apart reports whether no turn for something else takes a trigger in.
+func (t Trigger) apart() bool { return t.Kind != KindMessage && t.Kind != "" }
 
 func (m Message) isStop() bool { return m.From == "" && IsStop(m.Text) }
 

@@ -70,11 +70,11 @@ func (t *turn) publish(e Event) {
 }
 
 // publishEntries tells subscribers what people read: not tool results, which
-// have events of their own, and not the time, what the clock said, and what was
-// said to nobody.
+// have events of their own, and not the time, what the clock said, what was said
+// to nobody, and summaries.
 func (t *turn) publishEntries(entries []Entry) {
 	for _, e := range entries {
-		if !slices.Contains([]Kind{FromTool, FromClock, FromWake, FromQuiet}, e.Kind) && e.Message.Text != "" {
+		if !slices.Contains([]Kind{FromTool, FromClock, FromWake, FromQuiet, FromSummary}, e.Kind) && e.Message.Text != "" {
 			t.publish(Event{Type: EventMessage, Kind: e.Kind, Text: e.Message.Text})
 		}
 	}

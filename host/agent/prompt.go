@@ -52,7 +52,7 @@ func (t *turn) request(ctx context.Context) (req model.Request, size int, end *e
 	fixed := tokensOfRequest(req)
 	messages, size, err := t.makeRoom(ctx, limit-fixed)
 	if err != nil {
-		return req, 0, t.failed(ctx, "an image could not be read", err)
+		return req, 0, t.failed(ctx, "the conversation could not be prepared", err)
 	}
 	if size += fixed; size > limit {
 		return req, size, &ending{Limited, fmt.Sprintf("The turn ended: it needs about %d tokens of context, the limit is %d. Start a new session, or say less at once.", size, limit)}
@@ -62,16 +62,17 @@ func (t *turn) request(ctx context.Context) (req model.Request, size int, end *e
 }
 
 // makeRoom gives the conversation as it fits into room tokens. It is the one
-// place where a conversation is made shorter.
+// place where a conversation is made shorter by itself: half the room is free
+// afterwards, because a new beginning costs what a provider has cached.
 func (t *turn) makeRoom(ctx context.Context, room int) (messages []model.Message, size int, err error) {
-	t.forget(room)
-	messages = make([]model.Message, 0, len(t.history))
-	left := model.MaxImageBytes
-	for i := len(t.history) - 1; i >= 0; i-- { // the newest images are the ones that fit
-		e := t.history[i]
-		if e.Kind == FromPlugin {
-			continue
+	if sizeOf(t.given()) > room {
+		if err := t.condense(ctx, room, room/2); err != nil {
+			return nil, 0, err
 		}
+	}
+	given := t.given()
+	left := model.MaxImageBytes
+	for _, e := range slices.Backward(given) { // the newest images are the ones that fit
 		m, err := t.view(ctx, e, &left)
 		if err != nil {
 			return nil, 0, err
@@ -81,34 +82,6 @@ func (t *turn) makeRoom(ctx context.Context, room int) (messages []model.Message
 	}
 	slices.Reverse(messages)
 	return messages, elide(messages, size, room), nil
-}
-
-// forget drops the oldest whole turns when the history outgrows the room, and
-// a quarter more than it must: what is dropped changes what a provider has
-// cached, so it should not happen at every turn.
-func (t *turn) forget(room int) {
-	size := 0
-	for _, e := range t.history {
-		size += tokensOfEntry(e)
-	}
-	if size <= room {
-		return
-	}
-	n := 0
-	for size > room*3/4 && n < len(t.history) {
-		turn := t.history[n].Turn
-		if turn == t.Turn.ID || turn == t.resumed {
-			break
-		}
-		for n < len(t.history) && t.history[n].Turn == turn {
-			size -= tokensOfEntry(t.history[n])
-			n++
-		}
-	}
-	if n > 0 && n < len(t.history) {
-		t.history = t.history[n:]
-		t.floor = t.history[0].Seq
-	}
 }
 
 // elide takes the oldest and largest thing out of a turn that alone outgrows

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ambithost/ambit/host/gate"
@@ -61,8 +62,13 @@ func (t *turn) route(ctx context.Context) error {
 	t.path = path{routes: []Route{{Plugin: cfg.ModelPlugin, Model: cfg.ModelName}}}
 	if r, ok := cfg.Model.(Router); ok && cfg.ModelPlugin == "" {
 		if routes := r.Routes(cfg.Name); len(routes) > 0 {
-			t.path.routes = routes
+			t.path.routes = slices.Clone(routes)
 		}
+	}
+	if t.session.Model != "" { // the configured ones stay behind it
+		chosen := routeOf(t.session.Model)
+		rest := slices.DeleteFunc(t.path.routes, func(r Route) bool { return r == chosen || r.Plugin == "" })
+		t.path.routes = append([]Route{chosen}, rest...)
 	}
 	first := t.path.routes[0]
 	until := t.a.cooling(first.Plugin)
@@ -107,7 +113,7 @@ func (t *turn) complete(ctx context.Context) (resp model.Response, end *ending) 
 		if end != nil {
 			return resp, end
 		}
-		resp, partial, err := t.ask(ctx, req)
+		resp, partial, err := t.ask(ctx, req, t.preview)
 		if err == nil {
 			if resp.Usage == (model.Usage{}) { // a server that does not count
 				resp.Usage = model.Usage{Input: tokensOfRequest(req), Output: tokensOf(model.Message{Text: resp.Text, Calls: resp.Calls})}
@@ -185,8 +191,16 @@ func trouble(code protocol.Code) string {
 	return "failed"
 }
 
-// ask asks one model, and again when waiting can help.
-func (t *turn) ask(ctx context.Context, req model.Request) (resp model.Response, partial string, err error) {
+// preview shows an answer while it comes; of a heartbeat's it is known at its end
+// whether it is for the owner.
+func (t *turn) preview(d model.Delta) {
+	if t.kind != KindHeartbeat {
+		t.publish(Event{Type: EventDelta, Text: d.Text})
+	}
+}
+
+// ask asks one model, and again when waiting can help. onDelta may be nil.
+func (t *turn) ask(ctx context.Context, req model.Request, onDelta func(model.Delta)) (resp model.Response, partial string, err error) {
 	route, backoff := t.path.current(), t.a.cfg.Backoff
 	if route.Model != "" {
 		req.Model = route.Model
@@ -195,8 +209,8 @@ func (t *turn) ask(ctx context.Context, req model.Request) (resp model.Response,
 		partial = ""
 		resp, err = t.a.cfg.Model.Complete(ctx, t.origin(), route.Plugin, req, func(d model.Delta) {
 			partial += d.Text
-			if t.kind != KindHeartbeat { // whether it is for the owner is known at its end
-				t.publish(Event{Type: EventDelta, Text: d.Text})
+			if onDelta != nil {
+				onDelta(d)
 			}
 		})
 		code := protocol.CodeOf(err)

@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,7 +181,7 @@ func TestMakesRoom(t *testing.T) {
 	if end := f.ask("and now?"); end.Reason != agent.Done {
 		t.Errorf("ended %s: %s", end.Reason, end.Text)
 	}
-	asked := m.requests()[before:]
+	asked := slices.DeleteFunc(m.requests()[before:], sumsUp)
 	if len(asked) != 2 || len(asked[1].Messages) >= len(asked[0].Messages) || asked[1].Messages[0].Role != model.System {
 		t.Errorf("asked %d times", len(asked))
 	}

@@ -11,6 +11,7 @@ import (
 // What starts a turn, as [Trigger.Kind] and in the policy's input.
 const (
 	KindMessage   = "message"
+	KindCommand   = "command" // the owner's word to the host about a session
 	KindSchedule  = "schedule"
 	KindHeartbeat = "heartbeat"
 )

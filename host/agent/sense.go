@@ -188,6 +188,9 @@ func length(d time.Duration) string {
 // opening puts into the step what a turn begins with: the time and what
 // happened, then what was said and by whom.
 func (t *turn) opening(ctx context.Context, step *Step) error {
+	if t.kind == KindCommand {
+		return nil // its end says what was done
+	}
 	if t.job.open != nil || t.kind == KindMessage {
 		step.Entries = []Entry{t.clock(ctx, "")}
 		if t.job.open == nil { // else it is in the history

@@ -17,7 +17,7 @@ type Trigger struct {
 	Session  string
 	Channel  string // where it came from; "" is the command line
 	SourceID string // the source's own id, unique within the channel; "" is not de-duplicated
-	Kind     string // [KindMessage], [KindSchedule], [KindHeartbeat]
+	Kind     string // [KindMessage], [KindCommand], [KindSchedule], [KindHeartbeat]
 	From     string // who wrote it, if not the owner
 	Text     string // of a trigger of the clock the owner's words alone, see [Wake]
 	Images   []ImageRef
@@ -76,6 +76,7 @@ type Session struct {
 	Agent   string
 	Labels  []string // union of what its tool results carried, sorted
 	Floor   int64    // entries before it are no longer given to the model
+	Model   string   // "plugin" or "plugin/model" that the owner chose for it; empty: the agent's
 	Created time.Time
 	Updated time.Time
 }
@@ -94,6 +95,9 @@ const (
 	FromClock   Kind = "clock"  // when a turn began; for the model only
 	FromWake    Kind = "wake"   // what a schedule or a heartbeat says; its Source tells whose word it is
 	FromQuiet   Kind = "quiet"  // the agent's word that is not delivered to the owner
+	// FromSummary stands for the part of the session before its floor. It is the
+	// host's text; what a model wrote in it is marked as the session's labels say.
+	FromSummary Kind = "summary"
 	// FromPlugin is a plugin's message to the owner. The model is not given
 	// it: it may arrive between a call and its result, and it is not the
 	// host's word.
@@ -146,6 +150,7 @@ type Step struct {
 	Calls   []Call   // journaled with their state; a later state replaces an earlier one
 	Labels  []string // of the session from now on; nil: unchanged
 	Floor   int64    // of the session from now on; 0: unchanged
+	Model   *string  // of the session from now on; nil: unchanged
 	End     *Turn    // the turn ends; its triggers are answered
 	Retry   bool     // with End: its triggers are pending again instead
 }

@@ -59,7 +59,7 @@ func newTurn(a *Agent, l *line, j job, cancel context.CancelCauseFunc) *turn {
 }
 
 func (t *turn) run(ctx context.Context) {
-	if t.kind != KindMessage {
+	if t.job.trigger.Channel == clockChannel || t.job.open != nil {
 		defer t.a.Poke() // its schedule waits for the end
 	}
 	ctx, done := context.WithTimeoutCause(ctx, t.a.cfg.Limits.Wall, errWall)
@@ -75,6 +75,9 @@ func (t *turn) run(ctx context.Context) {
 		}
 	}
 	end := t.begin(ctx, take)
+	if end == nil && t.kind == KindCommand {
+		end = t.command(ctx)
+	}
 	for end == nil {
 		end = t.step(ctx)
 	}

@@ -306,49 +306,6 @@ func TestLargeResultsAreCut(t *testing.T) {
 	}
 }
 
-func TestOldTurnsAreForgottenWhole(t *testing.T) {
-	t.Parallel()
-	b := &toolbox{}
-	b.add("a/x", capability.Read, answer(strings.Repeat("word ", 200)))
-	m := &script{reply: func(_ context.Context, n int, _ model.Request, _ func(model.Delta)) (model.Response, error) {
-		if n%2 == 0 {
-			return want("a__x"), nil
-		}
-		return say("ok"), nil
-	}}
-	f := start(t, m, b, func(c *agent.Config) { c.Limits.ContextTokens = 2000 })
-	for i := range 12 {
-		if end := f.ask(fmt.Sprintf("question %d", i)); end.Reason != agent.Done {
-			t.Fatalf("turn %d ended as %s: %s", i, end.Reason, end.Text)
-		}
-	}
-	floors := map[string]bool{}
-	for i, req := range m.requests() {
-		size := 0
-		open := 0
-		for _, msg := range req.Messages {
-			open += len(msg.Calls)
-			if msg.Result != nil {
-				open--
-			}
-			size += len(msg.Text)
-			if msg.Result != nil {
-				size += len(msg.Result.Text)
-			}
-		}
-		if open != 0 || size/3 > 2000 || req.Messages[1].Role != model.System || !strings.HasPrefix(req.Messages[1].Text, "It is ") {
-			t.Errorf("request %d: %d open calls, %d bytes, begins with %+v", i, open, size, req.Messages[1])
-		}
-		floors[req.Messages[2].Text] = true
-	}
-	if len(floors) < 3 || len(floors) > 8 {
-		t.Errorf("the beginning moved %d times in 12 turns; want rarely, and more than never", len(floors))
-	}
-	if s, _ := f.store.Session(t.Context(), "s"); s.Floor == 0 {
-		t.Error("the floor is not kept")
-	}
-}
-
 func TestATurnThatOutgrowsTheContextLosesOldResults(t *testing.T) {
 	t.Parallel()
 	b := &toolbox{}

@@ -13,6 +13,8 @@ import (
 const help = `What I understand beside plain words:
 /status  what I am doing, and what waits for you
 /new  a fresh conversation
+/compact  sum up this one, so that it costs less to go on
+/model  which model answers here; /model NAME chooses
 /stop  stop everything I do, at once
 /approve N  yes to question N
 /deny N WHY  no to question N`

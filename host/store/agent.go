@@ -162,6 +162,11 @@ func recordSession(exec func(string, ...any) error, st *agent.Step) error {
 			return err
 		}
 	}
+	if st.Model != nil {
+		if err := exec(`UPDATE sessions SET model = ? WHERE id = ?`, *st.Model, st.Session); err != nil {
+			return err
+		}
+	}
 	if st.Floor != 0 {
 		return exec(`UPDATE sessions SET floor = ? WHERE id = ?`, st.Floor, st.Session)
 	}
@@ -217,12 +222,12 @@ func (s *Store) Calls(ctx context.Context, trigger string) ([]agent.Call, error)
 	}, `SELECT calls.turn, calls.id, tool, args, state FROM calls JOIN turns ON turns.id = calls.turn WHERE trigger = ? ORDER BY calls.n`, trigger)
 }
 
-const sessionColumns = `SELECT id, agent, labels, floor, created, updated FROM sessions`
+const sessionColumns = `SELECT id, agent, labels, floor, model, created, updated FROM sessions`
 
 func scanSession(r row) (v agent.Session, err error) {
 	var labels string
 	var created, updated int64
-	if err = r.Scan(&v.ID, &v.Agent, &labels, &v.Floor, &created, &updated); err != nil {
+	if err = r.Scan(&v.ID, &v.Agent, &labels, &v.Floor, &v.Model, &created, &updated); err != nil {
 		return v, err
 	}
 	v.Created, v.Updated = instant(created), instant(updated)

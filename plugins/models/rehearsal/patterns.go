@@ -18,6 +18,27 @@ var (
 	address   = regexp.MustCompile(`https?://[^\s"'<>]+`)
 )
 
+const (
+	summed    = "The part to sum up:\n" // what the host asks when a conversation is too long
+	summedEnd = 5                       // lines of it that are kept
+)
+
+// sumUp answers the host's wish for a summary: with the end of what it is of.
+func sumUp(t turn) (model.Response, bool) {
+	_, part, asked := strings.Cut(t.owner, summed)
+	if !asked || len(t.offered) > 0 {
+		return model.Response{}, false
+	}
+	lines := strings.Split(strings.TrimSpace(part), "\n")
+	kept := lines[max(0, len(lines)-summedEnd):]
+	for i, line := range kept {
+		if r := []rune(line); len(r) > maxLine {
+			kept[i] = string(r[:maxLine]) + "…"
+		}
+	}
+	return model.Response{Text: fmt.Sprintf("A rehearsal can't sum up; of %d lines these are the last:\n%s", len(lines), strings.Join(kept, "\n"))}, true
+}
+
 // follow answers by the patterns of the README.
 func follow(t turn) model.Response {
 	if t.asked > 0 {
@@ -67,7 +88,10 @@ func wish(text string) (call, tool string, args json.RawMessage) {
 	return "", "", nil
 }
 
-const maxQuote = 600
+const (
+	maxQuote = 600
+	maxLine  = 120
+)
 
 // quote tells what the tools answered.
 func quote(results []string) model.Response {
