@@ -145,7 +145,7 @@ func windowed(w budget.Window) bool { return w == "day" || w == "week" || w == "
 // openAllowances reads the agents' budgets from their settings.
 func (h *Host) openAllowances() error {
 	l := &h.allowances
-	l.used, l.now, l.zone, l.notice = h.state.Used, time.Now, h.zone, h.tellOwner
+	l.used, l.now, l.zone, l.notice = h.state.Used, h.now, h.zone, h.tellOwner
 	l.model = func(name string) bool {
 		p, ok := h.plugins.lookup(name)
 		return ok && p.manifest != nil && p.manifest.Is(manifest.Model)

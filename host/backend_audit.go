@@ -165,7 +165,7 @@ func (b backend) VerifyAudit(ctx context.Context, req control.VerifyRequest) (*c
 		Root: report.Root, Problems: report.Problems, Micros: time.Since(start).Microseconds(),
 	}
 	if v.OK && req.Folder == "" {
-		b.verified.Store(time.Now().UnixMicro())
+		b.verified.Store(b.now().UnixMicro())
 	}
 	return v, nil
 }

@@ -13,7 +13,7 @@ func (b backend) Budgets(ctx context.Context) ([]control.Account, error) {
 	var since [3]time.Time
 	for i, w := range []budget.Window{"day", "week", "month"} {
 		var err error
-		if since[i], err = w.Start(time.Now(), b.zone); err != nil {
+		if since[i], err = w.Start(b.now(), b.zone); err != nil {
 			return nil, err
 		}
 	}

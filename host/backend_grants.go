@@ -86,7 +86,7 @@ func (b backend) Approvals(ctx context.Context, all bool) ([]control.Approval, e
 	if err != nil {
 		return nil, err
 	}
-	day := time.Now().Add(-24 * time.Hour)
+	day := b.now().Add(-24 * time.Hour)
 	for _, a := range list {
 		if a.Created.After(day) {
 			out = append(out, b.approval(a))

@@ -201,7 +201,7 @@ func (b backend) Install(ctx context.Context, req control.InstallRequest) (*cont
 			return nil, err
 		}
 	}
-	if _, err := b.registry.Commit(v.candidate, time.Now()); err != nil {
+	if _, err := b.registry.Commit(v.candidate, b.now()); err != nil {
 		return nil, err
 	}
 	if err := b.settle(ctx, m.Name, v.setting); err != nil {

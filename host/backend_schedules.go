@@ -44,7 +44,7 @@ func (b backend) AddSchedule(ctx context.Context, req control.ScheduleRequest) (
 	if err != nil {
 		return nil, err
 	}
-	rule, err := when.Parse(when.Wish{At: req.At, Every: req.Every, Cron: req.Cron, Zone: req.Zone}, time.Now(), b.zone)
+	rule, err := when.Parse(when.Wish{At: req.At, Every: req.Every, Cron: req.Cron, Zone: req.Zone}, b.now(), b.zone)
 	if err != nil {
 		return nil, protocol.Errorf(protocol.Invalid, "%v", err)
 	}
@@ -126,11 +126,11 @@ func (t timetable) agent(name string) (*agent.Agent, error) {
 
 // Check tells the kind of a wish and the shortest time between two of its runs.
 func (t timetable) Check(w effects.ScheduleWish) (kind string, gap time.Duration, err error) {
-	rule, err := when.Parse(when.Wish{At: w.At, Every: w.Every, Cron: w.Cron, Zone: w.Zone}, time.Now(), t.zone)
+	rule, err := when.Parse(when.Wish{At: w.At, Every: w.Every, Cron: w.Cron, Zone: w.Zone}, t.now(), t.zone)
 	if err != nil {
 		return "", 0, protocol.Errorf(protocol.Invalid, "%v", err)
 	}
-	return string(rule.Kind), rule.Gap(time.Now(), t.zone), nil
+	return string(rule.Kind), rule.Gap(t.now(), t.zone), nil
 }
 
 // Create makes a schedule for a plugin. Its text is not the owner's word and
@@ -140,7 +140,7 @@ func (t timetable) Create(ctx context.Context, by effects.ScheduleMaker, w effec
 	if err != nil {
 		return effects.Schedule{}, err
 	}
-	rule, err := when.Parse(when.Wish{At: w.At, Every: w.Every, Cron: w.Cron, Zone: w.Zone}, time.Now(), t.zone)
+	rule, err := when.Parse(when.Wish{At: w.At, Every: w.Every, Cron: w.Cron, Zone: w.Zone}, t.now(), t.zone)
 	if err != nil {
 		return effects.Schedule{}, protocol.Errorf(protocol.Invalid, "%v", err)
 	}

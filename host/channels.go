@@ -22,7 +22,7 @@ import (
 const burst = 500 * time.Millisecond
 
 func (h *Host) openChannels(context.Context) (err error) {
-	h.channels, err = channel.New(channel.Config{Store: h.state, Effects: h.effects, Host: desk{h}, Mode: h.queueMode, Logger: h.log})
+	h.channels, err = channel.New(channel.Config{Store: h.state, Effects: h.effects, Host: desk{h}, Mode: h.queueMode, Now: h.now, Logger: h.log})
 	if err == nil {
 		h.onClose(h.channels.Close)
 		h.plugins.changed = h.channels.Refresh
@@ -130,7 +130,7 @@ func (b backend) Channels(ctx context.Context) ([]control.Channel, error) {
 		c := control.Channel{Plugin: name, People: []control.Person{}}
 		c.Trouble = b.notices.about("channel " + name).Message
 		for _, p := range people {
-			if p.Plugin == name && (p.Role != channel.Stranger || time.Now().Before(p.Expires)) {
+			if p.Plugin == name && (p.Role != channel.Stranger || b.now().Before(p.Expires)) {
 				c.People = append(c.People, personOf(p))
 			}
 		}

@@ -162,7 +162,7 @@ func (h *Host) loadSeen(ctx context.Context) error {
 
 // touch notes that the owner is present.
 func (h *Host) touch() {
-	us := time.Now().UnixMicro()
+	us := h.now().UnixMicro()
 	h.ownerSeen.Store(us)
 	if kept := h.seenKept.Load(); us-kept < seenEvery.Microseconds() && us >= kept || !h.seenKept.CompareAndSwap(kept, us) {
 		return

@@ -14,50 +14,21 @@ import (
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/budget"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/model"
 )
 
-// handClock is set by the test.
-type handClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	at    time.Time
-	woken chan time.Time
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) Wake(at time.Time) (<-chan time.Time, func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	woken := make(chan time.Time, 1)
-	c.at, c.woken = at, woken
-	return woken, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.woken == woken {
-			c.at, c.woken = time.Time{}, nil
-		}
-	}
-}
-
-// advance goes to the time that is waited for, if it is not after the end.
-func (c *handClock) advance(end time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.at.IsZero() || c.at.After(end) {
+// advance sets a clock to the first time that is waited for, if it is not after
+// the end.
+func advance(c *clock.Manual, end time.Time) bool {
+	waits := c.Waiting()
+	if len(waits) == 0 || waits[0].After(end) {
 		return false
 	}
-	c.now = c.at
-	c.woken <- c.now // has room: it is sent to once
-	c.at, c.woken = time.Time{}, nil
+	c.Set(waits[0])
 	return true
 }
 
@@ -66,7 +37,7 @@ func (c *handClock) advance(end time.Time) bool {
 type costly struct {
 	gate   *gate.Gate
 	mu     sync.Mutex
-	clock  *handClock
+	clock  *clock.Manual
 	answer string
 	asked  []time.Time
 	denied []error
@@ -141,22 +112,22 @@ agents:
 func TestHeartbeatsCantSpendWithoutBound(t *testing.T) {
 	t.Parallel()
 	h := openHome(t, beating)
-	clock := &handClock{now: time.Date(2027, 3, 26, 22, 40, 0, 0, h.zone)}
-	m := &costly{clock: clock, answer: agent.DefaultQuiet}
-	h.allowances.now = clock.Now
+	at := clock.NewManual(time.Date(2027, 3, 26, 22, 40, 0, 0, h.zone))
+	m := &costly{clock: at, answer: agent.DefaultQuiet}
+	h.allowances.now = at.Now
 	h.allowances.model = func(name string) bool { return name == "m" }
-	if err := h.state.SaveGrants(t.Context(), []gate.Grant{{ID: "g1", Plugin: "m", Capability: "model.complete", Created: clock.Now()}}); err != nil {
+	if err := h.state.SaveGrants(t.Context(), []gate.Grant{{ID: "g1", Plugin: "m", Capability: "model.complete", Created: at.Now()}}); err != nil {
 		t.Fatal(err)
 	}
 	var err error
 	m.gate, err = gate.Open(t.Context(), gate.Config{
-		Policy: h.policy, Audit: h.audit, Store: h.state, Plugins: m, Now: clock.Now, Zone: h.zone, Standing: h.allowances.standing,
+		Policy: h.policy, Audit: h.audit, Store: h.state, Plugins: m, Clock: at, Zone: h.zone, Standing: h.allowances.standing,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, err := agent.New(agent.Config{
-		Name: "main", Store: h.state, Model: m, Tools: noTools{}, Recorder: turns{h}, Clock: clock, Zone: h.zone,
+		Name: "main", Store: h.state, Model: m, Tools: noTools{}, Recorder: turns{h}, Clock: at, Zone: h.zone,
 		Heartbeat: h.heartbeat("main"), Warden: warden{h}, Chronicle: chronicle{h},
 	})
 	if err != nil {
@@ -168,7 +139,7 @@ func TestHeartbeatsCantSpendWithoutBound(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = a.Close() })
 	end := time.Date(2027, 3, 30, 0, 0, 0, 0, h.zone).Add(-time.Minute)
-	for restful(t, a, clock) && clock.advance(end) {
+	for restful(t, a, at) && advance(at, end) {
 	}
 
 	perDay := map[string]int{}
@@ -213,21 +184,19 @@ func TestHeartbeatsCantSpendWithoutBound(t *testing.T) {
 }
 
 // restful waits until the agent waits for its next heartbeat.
-func restful(t *testing.T, a *agent.Agent, clock *handClock) bool {
+func restful(t *testing.T, a *agent.Agent, c *clock.Manual) bool {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Microsecond) {
 		list, err := a.Schedules(t.Context())
 		if err != nil || len(list) != 1 {
 			t.Fatal(list, err)
 		}
-		clock.mu.Lock()
-		at := clock.at
-		clock.mu.Unlock()
-		if list[0].State == agent.ScheduleActive && list[0].Next.Equal(at) {
+		waits := c.Waiting()
+		if list[0].State == agent.ScheduleActive && len(waits) == 1 && list[0].Next.Equal(waits[0]) {
 			return true
 		}
 		if time.Now().After(deadline) { // only a hang gets here
-			t.Fatalf("the agent does not come to rest: %+v, waits for %v", list[0], at)
+			t.Fatalf("the agent does not come to rest: %+v, waits for %v", list[0], waits)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/sdk/manifest"
 )
 
@@ -22,6 +23,9 @@ type Config struct {
 	Logger  hclog.Logger // nil: silent
 	// CellBinary is the executable that runs `cell`; empty: this one.
 	CellBinary string
+	// Clock is the time that agents, grants, approvals and the audit go by; nil:
+	// the machine's.
+	Clock clock.Clock
 }
 
 // File is ambit.yaml in the home. A missing file is the zero File; an unknown

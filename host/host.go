@@ -23,6 +23,7 @@ import (
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/channel"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/effects"
 	"github.com/ambithost/ambit/host/effects/secret"
@@ -72,6 +73,9 @@ func Open(ctx context.Context, cfg Config) (h *Host, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
 	h = &Host{cfg: cfg, log: cfg.Logger, started: time.Now(), agents: map[string]*agent.Agent{}}
 	defer func() {
 		if err != nil {
@@ -91,6 +95,10 @@ func Open(ctx context.Context, cfg Config) (h *Host, err error) {
 
 // path is a file or folder of the home.
 func (h *Host) path(name string) string { return filepath.Join(h.cfg.Home, name) }
+
+// now is the time that decisions go by. How long something took is measured by
+// the machine's.
+func (h *Host) now() time.Time { return h.cfg.Clock.Now() }
 
 func (h *Host) onClose(fn func() error) { h.closers = append(h.closers, fn) }
 
@@ -118,7 +126,7 @@ func (h *Host) openState(ctx context.Context) (err error) {
 }
 
 func (h *Host) openAudit(ctx context.Context) (err error) {
-	h.audit, err = audit.Open(ctx, audit.Config{Dir: h.path("audit"), Payloads: h.payloads, Logger: h.log.Named("audit")})
+	h.audit, err = audit.Open(ctx, audit.Config{Dir: h.path("audit"), Payloads: h.payloads, Now: h.now, Logger: h.log.Named("audit")})
 	if err != nil {
 		return err
 	}
@@ -186,7 +194,7 @@ func (h *Host) openGate(ctx context.Context) (err error) {
 		return err
 	}
 	h.gate, err = gate.Open(ctx, gate.Config{
-		Policy: h.policy, Audit: h.audit, Store: h.state, Plugins: h.plugins, Cells: h.cells, Logger: h.log,
+		Policy: h.policy, Audit: h.audit, Store: h.state, Plugins: h.plugins, Cells: h.cells, Logger: h.log, Clock: h.cfg.Clock,
 		OwnerSeen: h.seen, Zone: h.zone, ApprovalTTL: time.Duration(h.file.ApprovalMinutes) * time.Minute, Notify: h.approvalChanged,
 		Standing: h.allowances.standing,
 	})
@@ -203,7 +211,7 @@ func (h *Host) openEffects(ctx context.Context) (err error) {
 	}
 	h.effects, err = effects.New(effects.Config{
 		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h},
-		Workspace: h.workspace, DefaultModel: h.modelFor, Cost: h.modelCost, OwnerSeen: h.seen, Zone: h.zone, Logger: h.log,
+		Workspace: h.workspace, DefaultModel: h.modelFor, Cost: h.modelCost, OwnerSeen: h.seen, Zone: h.zone, Now: h.now, Logger: h.log,
 	})
 	return err
 }
@@ -241,7 +249,7 @@ func (h *Host) recordStart(ctx context.Context) error {
 func (h *Host) recoverPending(ctx context.Context) error {
 	pending := h.audit.Pending()
 	for _, r := range pending {
-		r.Kind, r.Time, r.Status, r.Commitment = audit.Outcome, time.Now(), "unknown", ""
+		r.Kind, r.Time, r.Status, r.Commitment = audit.Outcome, h.now(), "unknown", ""
 		r.Verdict, r.Rule, r.Revision, r.Grant, r.Approval = "", "", "", "", ""
 		r.Detail = "the host ended before the outcome was recorded"
 		if _, err := h.audit.Append(ctx, r, nil, false); err != nil {

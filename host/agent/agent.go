@@ -27,6 +27,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/model"
@@ -94,7 +95,7 @@ type Config struct {
 	Limits    Limits           // zero fields: defaults
 	Backoff   time.Duration    // before the first retry of the model, then doubled; 0: 1 s
 	Debounce  time.Duration    // how long after a channel's message a turn begins, for what is written in pieces; 0: at once
-	Clock     Clock            // nil: the machine's
+	Clock     clock.Clock      // nil: the machine's
 	Now       func() time.Time // nil: the clock's
 	Heartbeat *Heartbeat       // nil: none
 	Warden    Warden           // nil: nothing is held, and nothing recorded
@@ -187,7 +188,7 @@ func New(cfg Config) (*Agent, error) {
 		cfg.Backoff = time.Second
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = SystemClock{}
+		cfg.Clock = clock.System{}
 	}
 	if cfg.Now == nil {
 		cfg.Now = cfg.Clock.Now

@@ -4,81 +4,18 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/ambithost/ambit/host/agent"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/store"
 )
-
-// fakeClock stands until it is set.
-type fakeClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	waits map[*wait]bool
-	armed int // waits so far
-}
-
-type wait struct {
-	at    time.Time
-	woken chan time.Time
-}
-
-func newFakeClock(now time.Time) *fakeClock { return &fakeClock{now: now, waits: map[*wait]bool{}} }
-
-func (c *fakeClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *fakeClock) Wake(at time.Time) (<-chan time.Time, func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := &wait{at: at, woken: make(chan time.Time, 1)}
-	c.waits[w] = true
-	c.armed++
-	if !at.After(c.now) {
-		w.woken <- c.now
-	}
-	return w.woken, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.waits, w)
-	}
-}
-
-// set changes the time; a change backwards wakes everybody, as on a machine.
-func (c *fakeClock) set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	back := now.Before(c.now)
-	c.now = now
-	for w := range c.waits {
-		if back || !w.at.After(now) {
-			select {
-			case w.woken <- now:
-			default:
-			}
-		}
-	}
-}
-
-// waiting are the times that somebody waits for.
-func (c *fakeClock) waiting() (at []time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for w := range c.waits {
-		at = append(at, w.at)
-	}
-	return at
-}
 
 // sim is an agent whose time the test makes.
 type sim struct {
 	*fixture
-	clock *fakeClock
+	clock *clock.Manual
 	zone  *time.Location
 	steps int // times that the agent was woken
 }
@@ -89,17 +26,17 @@ func simulate(t *testing.T, from string, m agent.Model, edit ...func(*agent.Conf
 	if err != nil {
 		t.Fatal(err)
 	}
-	return simulateOn(t, openStore(t, filepath.Join(t.TempDir(), "state.db")), newFakeClock(wallTime(t, zone, from)), zone, m, edit...)
+	return simulateOn(t, openStore(t, filepath.Join(t.TempDir(), "state.db")), clock.NewManual(wallTime(t, zone, from)), zone, m, edit...)
 }
 
-func simulateOn(t *testing.T, s *store.Store, clock *fakeClock, zone *time.Location, m agent.Model, edit ...func(*agent.Config)) *sim {
+func simulateOn(t *testing.T, s *store.Store, c *clock.Manual, zone *time.Location, m agent.Model, edit ...func(*agent.Config)) *sim {
 	t.Helper()
-	f := startOn(t, s, m, &toolbox{}, append(edit, func(c *agent.Config) { c.Clock, c.Zone = clock, zone })...)
+	f := startOn(t, s, m, &toolbox{}, append(edit, func(cfg *agent.Config) { cfg.Clock, cfg.Zone = c, zone })...)
 	go func() { // nobody reads the events of a week
 		for range f.events { //nolint:revive // emptied
 		}
 	}()
-	return &sim{fixture: f, clock: clock, zone: zone}
+	return &sim{fixture: f, clock: c, zone: zone}
 }
 
 func wallTime(t *testing.T, zone *time.Location, s string) time.Time {
@@ -132,7 +69,7 @@ func (s *sim) settle() time.Time {
 				first = v.Next
 			}
 		}
-		waits := s.clock.waiting()
+		waits := s.clock.Waiting()
 		if !busy && (first.IsZero() || len(waits) == 1 && waits[0].Equal(first)) && len(waits) <= 1 {
 			return first
 		}
@@ -146,12 +83,12 @@ func (s *sim) until(end string) {
 	for {
 		next := s.settle() // not asked again: the agent may just look at its schedules
 		if next.IsZero() || next.After(at) {
-			s.clock.set(at)
+			s.clock.Set(at)
 			s.settle()
 			return
 		}
 		s.steps++
-		s.clock.set(next)
+		s.clock.Set(next)
 	}
 }
 

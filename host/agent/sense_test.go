@@ -11,6 +11,7 @@ import (
 
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/agent/when"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/model"
@@ -50,7 +51,7 @@ func TestSenseOfTime(t *testing.T) {
 		t.Errorf("the first turn is told\n%s\nwant\n%s", got, want)
 	}
 	events = told{{At: wallTime(t, s.zone, "2026-11-25 11:02"), Text: "denied: web http.request (rule grant), 2 times"}, {At: wallTime(t, s.zone, "2026-11-25 12:00"), Text: "schedule s1 ran"}}
-	s.clock.set(wallTime(t, s.zone, "2026-11-25 14:05"))
+	s.clock.Set(wallTime(t, s.zone, "2026-11-25 14:05"))
 	s.add(agent.Schedule{Session: "else", Name: "plants", Rule: when.Rule{Kind: when.At, At: wallTime(t, s.zone, "2026-11-25 16:30")}, Text: "Water."})
 	theirs := s.add(agent.Schedule{Session: "else", Name: "do what I say", By: "plugin:schedule", Labels: []string{"untrusted"}, Rule: when.Rule{Kind: when.At, At: wallTime(t, s.zone, "2026-11-27 09:00")}, Text: "x"})
 	s.submitAndWait("and now?")
@@ -68,7 +69,7 @@ func TestSenseOfTime(t *testing.T) {
 	if string(a) != string(z) {
 		t.Errorf("the beginning changed:\n%s\n%s", a, z)
 	}
-	s.clock.set(wallTime(t, s.zone, "2026-11-25 09:00"))
+	s.clock.Set(wallTime(t, s.zone, "2026-11-25 09:00"))
 	s.submitAndWait("again")
 	if got := clockText(m.requests()[2]); !strings.Contains(got, "14:05, which is still to come: the clock was set back") {
 		t.Errorf("with the clock set back: %s", got)
@@ -166,7 +167,7 @@ func TestOwnerSpeaksIntoAHeartbeat(t *testing.T) {
 		c.Heartbeat = &agent.Heartbeat{Every: time.Hour, Session: "s", Instructions: "Look."}
 	})
 	s.settle()
-	s.clock.set(wallTime(t, s.zone, "2026-11-25 11:00"))
+	s.clock.Set(wallTime(t, s.zone, "2026-11-25 11:00"))
 	<-asked
 	s.submit("what do I need?")
 	close(goOn)
@@ -190,16 +191,16 @@ func TestCrashBetweenDueAndTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock := newFakeClock(wallTime(t, zone, "2026-11-25 08:00"))
+	at := clock.NewManual(wallTime(t, zone, "2026-11-25 08:00"))
 	m := world(nil)
-	s := simulateOn(t, db, clock, zone, m)
+	s := simulateOn(t, db, at, zone, m)
 	v := s.add(agent.Schedule{Rule: when.Rule{Kind: when.Cron, Cron: "0 9 * * *"}, Text: "Report."})
 	s.settle()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	now := wallTime(t, zone, "2026-11-25 09:01")
-	clock.set(now)
+	at.Set(now)
 	fired := *s.schedule(v.ID)
 	trigger := agent.Trigger{ID: "w1", Agent: "main", Session: "s", Channel: "~clock", SourceID: v.ID + "@due", Kind: agent.KindSchedule, Text: v.Text, Turn: "t1", State: agent.Pending, Received: now}
 	fired.State, fired.Trigger, fired.Due, fired.Next = agent.ScheduleRunning, "w1", wallTime(t, zone, "2026-11-26 09:00"), wallTime(t, zone, "2026-11-26 09:00")
@@ -213,7 +214,7 @@ func TestCrashBetweenDueAndTurn(t *testing.T) {
 	if err := db.PutSchedule(t.Context(), fired); err != nil {
 		t.Fatal(err)
 	}
-	s = simulateOn(t, db, clock, zone, m)
+	s = simulateOn(t, db, at, zone, m)
 	s.settle()
 	if got := s.said("s", agent.FromWake); len(got) != 1 {
 		t.Errorf("it began %d times: %q", len(got), got)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/agent/when"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -191,11 +192,11 @@ func TestDowntime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock := newFakeClock(wallTime(t, zone, "2026-11-23 08:00"))
+	at := clock.NewManual(wallTime(t, zone, "2026-11-23 08:00"))
 	heart := func(c *agent.Config) {
 		c.Heartbeat = &agent.Heartbeat{Every: time.Hour, Hours: "08:00-22:00", Session: "beat", Instructions: "Look."}
 	}
-	s := simulateOn(t, first, clock, zone, m, heart)
+	s := simulateOn(t, first, at, zone, m, heart)
 	daily := s.add(agent.Schedule{Session: "d", Rule: when.Rule{Kind: when.Cron, Cron: "0 9 * * *"}, Text: "Report."})
 	once := s.add(agent.Schedule{Session: "o", Rule: when.Rule{Kind: when.At, At: wallTime(t, zone, "2026-11-24 12:00")}, Text: "Ring."})
 	s.until("2026-11-23 10:00")
@@ -203,8 +204,8 @@ func TestDowntime(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	clock.set(wallTime(t, zone, "2026-11-26 03:00")) // in the night
-	s = simulateOn(t, first, clock, zone, m, heart)
+	at.Set(wallTime(t, zone, "2026-11-26 03:00")) // in the night
+	s = simulateOn(t, first, at, zone, m, heart)
 	s.until("2026-11-26 07:00")
 	reports, notes := s.said("d", agent.FromWake), s.said("d", agent.FromClock)
 	if len(reports) != 2 || !strings.Contains(notes[1], "It was due 1 d 18 h ago, Tuesday 09:00.") || !strings.Contains(notes[1], "1 later time was missed") {
@@ -229,7 +230,7 @@ func TestClockSetBack(t *testing.T) {
 	s.add(agent.Schedule{Session: "d", Rule: when.Rule{Kind: when.Cron, Cron: "0 9 * * *"}, Text: "Report."})
 	often := s.add(agent.Schedule{Session: "e", Rule: when.Rule{Kind: when.Every, Every: time.Hour}, Text: "Look."})
 	s.until("2026-11-25 10:00") // reports on 23, 24 and 25
-	s.clock.set(wallTime(t, s.zone, "2026-11-24 08:00"))
+	s.clock.Set(wallTime(t, s.zone, "2026-11-24 08:00"))
 	s.settle()
 	s.until("2026-11-24 12:30")
 	if got := len(s.said("d", agent.FromWake)); got != 3 {

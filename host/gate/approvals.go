@@ -78,16 +78,7 @@ func (g *Gate) approve(f *Flight, d policy.Decision) error {
 	if err != nil {
 		return err
 	}
-	timer := time.NewTimer(p.approval.Expires.Sub(g.cfg.Now()))
-	defer timer.Stop()
-	var answer Approval
-	select {
-	case answer = <-p.answer:
-	case <-timer.C:
-		answer = g.expire(f.ctx, p)
-	case <-f.ctx.Done():
-		answer = g.expire(f.ctx, p)
-	}
+	answer := g.answerTo(f, p)
 	if cause := f.cancelled(); cause != nil {
 		return cause
 	}
@@ -100,6 +91,26 @@ func (g *Gate) approve(f *Flight, d policy.Decision) error {
 		return f.effect.deny(protocol.Declined, "approval", "the owner declined"+because(answer.Answer)+askedFor(d), "")
 	}
 	return f.effect.deny(protocol.Declined, "approval", "the owner did not answer in time"+askedFor(d), "ask again when the owner is there")
+}
+
+// answerTo waits for the owner until the approval expires.
+func (g *Gate) answerTo(f *Flight, p *pending) Approval {
+	for {
+		late, stop := g.cfg.Clock.Wake(p.approval.Expires)
+		select {
+		case answer := <-p.answer:
+			stop()
+			return answer
+		case <-late:
+			stop()
+			if g.cfg.Now().Before(p.approval.Expires) {
+				continue // the clock was set
+			}
+		case <-f.ctx.Done():
+			stop()
+		}
+		return g.expire(f.ctx, p)
+	}
 }
 
 func because(reason string) string {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/budget"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -64,7 +65,8 @@ type Config struct {
 	Plugins     Plugins
 	Cells       Cells            // nil: nothing to kill
 	Logger      hclog.Logger     // nil: silent
-	Now         func() time.Time // nil: time.Now
+	Clock       clock.Clock      // nil: the machine's
+	Now         func() time.Time // nil: the clock's
 	OwnerSeen   func() time.Time // nil: never
 	Zone        *time.Location   // the owner's, for days and hours; nil: UTC
 	ApprovalTTL time.Duration    // how long an approval waits; 0: 10 minutes
@@ -112,8 +114,11 @@ func Open(ctx context.Context, cfg Config) (*Gate, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
 	if cfg.Now == nil {
-		cfg.Now = time.Now
+		cfg.Now = cfg.Clock.Now
 	}
 	if cfg.OwnerSeen == nil {
 		cfg.OwnerSeen = func() time.Time { return time.Time{} }

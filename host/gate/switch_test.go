@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -322,15 +323,33 @@ func TestApprovalIsForOneRequest(t *testing.T) {
 	wantCode(t, <-done, protocol.Declined)
 }
 
+// TestApprovalExpires by the wall clock, which may be set and goes on while the
+// machine sleeps.
 func TestApprovalExpires(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.decision = verdict(policy.Ask)
 	g := w.open(t)
-	g.cfg.ApprovalTTL = time.Millisecond
+	c := clock.NewManual(time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC))
+	g.cfg.Clock, g.cfg.Now, g.cfg.ApprovalTTL = c, c.Now, 10*time.Minute
 	grantAll(t, g, w)
-	wantCode(t, g.Do(t.Context(), effect("card.charge", nil)), protocol.Declined)
-	if a := w.approvals[1]; a.State != Expired {
-		t.Errorf("stored as %s", a.State)
+	done := make(chan error, 1)
+	go func() { done <- g.Do(t.Context(), effect("card.charge", nil)) }()
+	a := <-w.notified
+	c.Set(a.Expires.Add(-time.Second))
+	if err := answer(g, a, true); err != nil {
+		t.Fatalf("a second before it expires: %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	go func() { done <- g.Do(t.Context(), effect("card.charge", nil)) }()
+	for a = <-w.notified; a.State != Waiting; a = <-w.notified {
+	}
+	c.Set(a.Created.Add(-time.Hour)) // wakes who waits, and is no reason to give up
+	c.Set(a.Expires)
+	wantCode(t, <-done, protocol.Declined)
+	if got := w.approvals[2]; got.State != Expired {
+		t.Errorf("stored as %s", got.State)
 	}
 }

@@ -1,9 +1,9 @@
 //go:build !linux
 
-package agent
+package clock
 
 import "time"
 
 // Wake implements [Clock]. The wall clock is looked at every minute, since it
 // may have been set and the machine may have slept.
-func (SystemClock) Wake(at time.Time) (<-chan time.Time, func()) { return within(at, time.Minute) }
+func (System) Wake(at time.Time) (<-chan time.Time, func()) { return within(at, time.Minute) }

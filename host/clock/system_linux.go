@@ -1,4 +1,4 @@
-package agent
+package clock
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 
 // Wake implements [Clock] by a timer of the kernel's wall clock (timerfd), which
 // counts the time that the machine sleeps and tells when the clock is set.
-func (SystemClock) Wake(at time.Time) (<-chan time.Time, func()) {
+func (System) Wake(at time.Time) (<-chan time.Time, func()) {
 	f, err := wallTimer(at)
 	if err != nil {
 		return within(at, 10*time.Minute)

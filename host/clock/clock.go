@@ -1,4 +1,6 @@
-package agent
+// Package clock tells the time and waits for it: the machine's wall clock
+// ([System]), or one that is set by hand ([Manual]).
+package clock
 
 import "time"
 
@@ -14,13 +16,13 @@ type Clock interface {
 	Wake(at time.Time) (woken <-chan time.Time, stop func())
 }
 
-// SystemClock is the machine's wall clock.
-type SystemClock struct{}
+// System is the machine's wall clock.
+type System struct{}
 
 // Now is [time.Now].
-func (SystemClock) Now() time.Time { return time.Now() }
+func (System) Now() time.Time { return time.Now() }
 
-// within is [SystemClock.Wake] by a timer of the Go runtime. These stand still
+// within is [System.Wake] by a timer of the Go runtime. These stand still
 // while the machine sleeps and know nothing of a clock that is set, so a long
 // wait is broken off now and then.
 func within(at time.Time, most time.Duration) (<-chan time.Time, func()) {
