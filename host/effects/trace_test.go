@@ -104,6 +104,7 @@ func TestForms(t *testing.T) {
 		"ann@example.org": true, "Ann <ann@example.org>": true, "https://x.example/a": true, "www.example.org": true, "example.org/a?b=c": true,
 		"mailto:a@b.example": true, "DE89 3704 0044 0532 0130 00": true, "+49 171 1234567": true, "0171-123456789": true, "bücher.example": true,
 		"Ann": false, "general": false, "External_0": false, "Deal Depot": false, "2024-05-15": false, "2024-05-15 10:00": false, "20240515": false,
+		"de89 3704 0044 0532 0130 00": true, "UK12345678901234567890": true, "bd783e95-a857-e91f-82db-fc656cacbd78": false, "ab12cd34ef56ab78cd90ef12": false,
 		"42": false, "": false, "Dalton Street 123": false, "12:30": false, "Meet Ann at 3.": false,
 	} {
 		if isAddress(value) != want {
