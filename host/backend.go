@@ -212,25 +212,6 @@ func (b backend) RemoveSecret(ctx context.Context, name string) error {
 	return b.recordSecret(ctx, "removed", name)
 }
 
-// Sessions lists the conversations of every agent.
-func (b backend) Sessions(ctx context.Context) ([]control.Session, error) {
-	out := []control.Session{}
-	for _, name := range slices.Sorted(maps.Keys(b.agents)) {
-		list, err := b.agents[name].Sessions(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range list {
-			spent, err := b.state.SpentIn(ctx, s.ID)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, control.Session{Turns: spent.Turns, Spent: b.spent(spent), ID: s.ID, Agent: name, Started: s.Created, LastTurn: s.Updated, Labels: s.Labels, Busy: b.agents[name].Running(s.ID) != ""})
-		}
-	}
-	return out, nil
-}
-
 // agentFor finds the agent that a request means.
 func (b backend) agentFor(name string) (*agent.Agent, error) {
 	if name == "" {

@@ -317,35 +317,3 @@ func (v *view) end() {
 	v.fresh = true
 	v.text = cleaner{}
 }
-
-func (a *app) sessionsCmd() *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
-		Use:   "sessions",
-		Short: "List conversations",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := a.client.Sessions(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return writeList(a, list)
-			}
-			if len(list) == 0 {
-				fmt.Fprintln(a.err, "No conversation yet. To begin one: ambit chat")
-				return nil
-			}
-			t := table{}
-			t.head("SESSION", "AGENT", "LAST TURN", "TURNS", "SPENT", "HAS READ")
-			for _, s := range list {
-				last := a.ago(s.LastTurn)
-				if s.Busy {
-					last = "at work now"
-				}
-				t.addStyled(col{text: s.ID, style: bold}, col{text: s.Agent}, col{text: last}, col{text: fmt.Sprint(s.Turns)}, col{text: orDash(spentText(s.Spent))}, col{text: orDash(strings.Join(s.Labels, ", "))})
-			}
-			t.print(a.out, a.color)
-			return nil
-		},
-	})
-}

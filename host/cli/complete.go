@@ -50,6 +50,24 @@ func (a *app) completeGranted(cmd *cobra.Command, args []string, word string) ([
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeSessions offers conversations for the first argument.
+func (a *app) completeSessions(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 || a.begin() != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+	defer cancel()
+	list, err := a.client.Sessions(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, s := range list {
+		names = append(names, line(s.ID)+"\t"+s.Agent+", "+a.ago(s.LastTurn))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeTools offers plugin/tool.
 func (a *app) completeTools(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	plugins, _ := a.completePlugins(cmd, args, "")

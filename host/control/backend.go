@@ -193,6 +193,8 @@ type Chatter interface {
 	// Interrupt ends the turn of that session, if one runs.
 	Interrupt(ctx context.Context, session string) (*Interruption, error)
 	Sessions(ctx context.Context) ([]Session, error)
+	// SessionEntries are the newest entries of a conversation, oldest first.
+	SessionEntries(ctx context.Context, session string, last int) ([]SessionEntry, error)
 }
 
 // Pairer decides who may write to an agent.

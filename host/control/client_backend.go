@@ -191,6 +191,11 @@ func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
 	return list[Session](ctx, c, nil, "sessions")
 }
 
+// SessionEntries implements [Chatter].
+func (c *Client) SessionEntries(ctx context.Context, session string, last int) ([]SessionEntry, error) {
+	return list[SessionEntry](ctx, c, url.Values{"last": {strconv.Itoa(last)}}, "sessions", session, "entries")
+}
+
 // Call implements [Caller].
 func (c *Client) Call(ctx context.Context, req CallRequest) (*CallResult, error) {
 	return change[CallResult](ctx, c, http.MethodPost, req, "call")

@@ -72,6 +72,7 @@ func routes() []route {
 
 		{"POST /v1/chat", nil, chatBody, (*exchange).chat},
 		{"GET /v1/sessions", nil, 0, lists(func(x *exchange) ([]Session, error) { return x.Sessions(x.ctx()) })},
+		{"GET /v1/sessions/{id}/entries", []string{"last"}, 0, lists((*exchange).sessionEntries)},
 		{"POST /v1/sessions/{id}/interrupt", nil, 0, gives((*exchange).interrupt)},
 
 		{"GET /v1/channels", nil, 0, lists(func(x *exchange) ([]Channel, error) { return x.Channels(x.ctx()) })},
