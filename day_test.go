@@ -11,8 +11,8 @@ import (
 	"github.com/ambithost/ambit/plugins"
 )
 
-// TestDay plays one day of two agents on a network of their own; the story checks
-// itself.
+// TestDay plays a night and a day of two agents on a network of their own, by a
+// clock that the story sets; it checks itself.
 func TestDay(t *testing.T) {
 	if len(plugins.List()) == 0 {
 		t.Skip("the first-party plugins are not built: make plugins")
@@ -23,7 +23,7 @@ func TestDay(t *testing.T) {
 	if err := demo.Day(ctx, &out, demo.Options{Version: "test"}); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, want := range []string{"Thank you, ada", "My notes are nobody's business", "Say it so that I can read it", "entries verified"} {
+	for _, want := range []string{"Thank you, ada", "did not answer in time", "her heartbeats are held", "Say it so that I can read it", "keeps quiet", "entries verified"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q was not told:\n%s", want, out.String())
 		}

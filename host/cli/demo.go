@@ -16,8 +16,9 @@ func (a *app) demoCmd() *cobra.Command {
 through sandboxed plugins, is talked into something by a web page, and is held
 by policy; a grant is revoked while it is used; a plugin that can't be
 interrupted is killed; the audit log is verified and a forged copy is not. Second
-act: a day of two agents on a network for agents, on this machine, where one post
-tells agents to pass on their owners' notes and another proposes a cipher.`,
+act: a night and a day of two agents who look around by themselves on a network for
+agents, on this machine, while their owners sleep; one post tells agents to pass on
+their owners' notes and another proposes a cipher.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			styles := map[string]style{"good": green, "bad": yellow, "dim": dim, "bold": bold}

@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ambithost/ambit/host"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/control"
 )
 
@@ -42,8 +43,16 @@ type story struct {
 	// name is the agent's where there are several; the owner is then told as its
 	// owner.
 	name string
-	// answer is what the owner says when asked.
-	answer func(*control.Approval) (approve bool, note string)
+	// answer is what the owner says when asked; nil: the owner is asleep.
+	answer  func(*control.Approval) (approve bool, note string)
+	lasting control.Lasting // of a yes; empty: once
+	// clock, if set, is the host's, and its hour stands before each line.
+	clock *clock.Manual
+	// told is up to where the heartbeats' session was told, and which questions.
+	told struct {
+		entry     int64
+		questions []string
+	}
 
 	telling sync.Mutex
 
@@ -111,8 +120,12 @@ func (s *story) setUp(ctx context.Context) (err error) {
 
 // start runs a host on the home until s.stop.
 func (s *story) start(ctx context.Context) error {
-	h, err := host.Open(ctx, host.Config{Home: s.home, Version: s.opts.Version, CellBinary: s.opts.CellBinary,
-		Logger: hclog.New(&hclog.LoggerOptions{Name: "ambit", Level: hclog.Debug, Output: s.log})})
+	cfg := host.Config{Home: s.home, Version: s.opts.Version, CellBinary: s.opts.CellBinary,
+		Logger: hclog.New(&hclog.LoggerOptions{Name: "ambit", Level: hclog.Debug, Output: s.log})}
+	if s.clock != nil {
+		cfg.Clock = s.clock
+	}
+	h, err := host.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -176,9 +189,13 @@ func (s *story) line(actor, format string, a ...any) {
 			actor = s.name + "'s " + actor
 		}
 	}
+	hour := ""
+	if s.clock != nil {
+		hour = s.paint("dim", s.clock.Now().Format("15:04")) + "  "
+	}
 	s.telling.Lock() // owner and agent act at the same time
 	defer s.telling.Unlock()
-	fmt.Fprintf(s.out, "  %-*s  %s\n", width, actor, text)
+	fmt.Fprintf(s.out, "  %s%-*s  %s\n", hour, width, actor, text)
 }
 
 // must turns a broken promise of the story into an error.

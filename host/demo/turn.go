@@ -22,17 +22,6 @@ func (t *told) seen(tool, words string) bool {
 	return slices.ContainsFunc(t.results, func(r string) bool { return strings.HasPrefix(r, tool+" ") && strings.Contains(r, words) })
 }
 
-// rules are those for which the owner was asked.
-func (t *told) rules() string {
-	var b strings.Builder
-	for _, a := range t.asked {
-		for _, r := range a.Reasons {
-			b.WriteString(r.Rule + " ")
-		}
-	}
-	return b.String()
-}
-
 // say gives the agent a message and tells what comes of it.
 func (s *story) say(ctx context.Context, text string) (*told, error) {
 	return s.sayIn(ctx, "", text)
@@ -94,17 +83,33 @@ func (s *story) result(e control.ChatEvent) {
 	s.line("gate", "%s %s", s.paint("bad", code+":"), short(why))
 }
 
-func (s *story) decide(ctx context.Context, a *control.Approval) error {
+// asks tells what the owner is asked.
+func (s *story) asks(a *control.Approval) {
 	why := ""
 	if len(a.Reasons) > 0 {
 		why = a.Reasons[0].Message
 	}
 	s.line("policy", "%s the owner: %s %s (%s)", s.paint("bold", "asks"), a.Capability, short(string(a.Args)), why)
+}
+
+func (s *story) decide(ctx context.Context, a *control.Approval) error {
+	s.asks(a)
 	approve, note := s.answer(a)
-	if _, err := s.client.AnswerApproval(ctx, a.ID, control.AnswerRequest{Approve: approve, Digest: a.Digest, Note: note}); err != nil {
+	in := control.AnswerRequest{Approve: approve, Digest: a.Digest, Note: note}
+	if approve {
+		in.Lasting = s.lasting
+	}
+	if _, err := s.client.AnswerApproval(ctx, a.ID, in); err != nil {
 		return err
 	}
-	s.line("owner", "%s: “%s”", map[bool]string{true: "agrees", false: "declines"}[approve], note)
+	how := "declines"
+	if approve {
+		how = "agrees"
+		if s.lasting == control.AsGrant {
+			how = "agrees for good"
+		}
+	}
+	s.line("owner", "%s: “%s”", how, note)
 	return nil
 }
 
