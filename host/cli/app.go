@@ -22,6 +22,7 @@ type app struct {
 	in       *bufio.Reader
 	out, err io.Writer
 	inTTY    bool // a person may be asked
+	outTTY   bool // results may be drawn anew in place
 	errTTY   bool // progress may be shown
 	color    bool // of stdout
 	errColor bool // of stderr
@@ -41,6 +42,7 @@ func newApp() *app {
 		out:    os.Stdout,
 		err:    os.Stderr,
 		inTTY:  isTerminal(os.Stdin),
+		outTTY: isTerminal(os.Stdout) && os.Getenv("TERM") != "dumb",
 		errTTY: isTerminal(os.Stderr) && os.Getenv("TERM") != "dumb",
 		now:    time.Now,
 	}

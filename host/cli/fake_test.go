@@ -448,23 +448,6 @@ func (m *memory) Sessions(context.Context) ([]control.Session, error) {
 	return []control.Session{{ID: "main", Agent: "main", Started: m.start, LastTurn: time.Now().Add(-150 * time.Second), Turns: 41, Labels: []string{"untrusted"}}}, nil
 }
 
-func (m *memory) SessionEntries(_ context.Context, session string, last int) ([]control.SessionEntry, error) {
-	if session != "main" {
-		return nil, protocol.Errorf(protocol.NotFound, "there is no conversation %q", session)
-	}
-	at := m.start
-	list := []control.SessionEntry{
-		{Seq: 1, At: at, Kind: "clock", Text: "It is Tuesday."},
-		{Seq: 2, At: at, Kind: "owner", Text: "Look at the feed." + escapes},
-		{Seq: 3, At: at, Kind: "agent", Calls: []control.SessionCall{{ID: "c1", Tool: "moltbook/posts", Args: json.RawMessage(`{"limit":1}`)}}},
-		{Seq: 4, At: at, Kind: "result", Call: "c1", From: "tool moltbook/posts", Labels: []string{"untrusted"}, Text: "A post" + escapes + "\n" + strings.Repeat("and more ", 40)},
-		{Seq: 5, At: at, Kind: "agent", Text: "One is new:\na post."},
-		{Seq: 6, At: at, Kind: "quiet", Text: "ALL_QUIET"},
-		{Seq: 7, At: at, Kind: "contact", From: "contact Bo" + escapes, Text: "Hello", Images: 2},
-	}
-	return list[max(0, len(list)-last):], nil
-}
-
 func (m *memory) Channels(context.Context) ([]control.Channel, error) {
 	return []control.Channel{{Plugin: "telegram", Trouble: "the token is refused" + escapes, People: []control.Person{
 		{Plugin: "telegram", ID: "1001", Name: "Ann" + escapes, Role: "owner", Agent: "main", Session: "telegram:1001:1", Since: m.start},

@@ -41,6 +41,8 @@ type Backend interface {
 // StatusReader looks at the whole host.
 type StatusReader interface {
 	Status(ctx context.Context) (*Status, error)
+	// Activity is what is in flight, and what the processes take.
+	Activity(ctx context.Context) (*Activity, error)
 }
 
 // PluginReader looks at installed plugins.

@@ -12,6 +12,11 @@ func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return get[Status](ctx, c, nil, "status")
 }
 
+// Activity implements [StatusReader].
+func (c *Client) Activity(ctx context.Context) (*Activity, error) {
+	return get[Activity](ctx, c, nil, "activity")
+}
+
 // Plugins implements [PluginReader].
 func (c *Client) Plugins(ctx context.Context) ([]Plugin, error) {
 	return list[Plugin](ctx, c, nil, "plugins")

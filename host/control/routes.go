@@ -35,6 +35,8 @@ func routes() []route {
 	return append(policyRoutes(), []route{
 		{"GET /v1/status", nil, 0, gives(func(x *exchange) (*Status, error) { return x.Status(x.ctx()) })},
 
+		{"GET /v1/activity", nil, 0, gives(func(x *exchange) (*Activity, error) { return x.Activity(x.ctx()) })},
+
 		{"POST /v1/shutdown", nil, 0, gives((*exchange).shutdown)},
 
 		{"GET /v1/plugins", nil, 0, lists(func(x *exchange) ([]Plugin, error) { return x.Plugins(x.ctx()) })},

@@ -27,8 +27,9 @@ type Flight struct {
 	requires capability.Scope
 	grant    *Grant
 	asked    *policy.Request // what policy was shown, the last time
-	begun    time.Time       // zero until Perform is called; guarded by gate.mu
-	wasAsked bool            // the owner
+	since    time.Time
+	begun    time.Time // zero until Perform is called; guarded by gate.mu
+	wasAsked bool      // the owner
 	extended atomic.Bool
 	ended    atomic.Bool
 	bill     bill
@@ -55,7 +56,7 @@ func (f *Flight) Extend() (end func(error)) {
 // either refuses it here or finds it in flight. The flight is returned with
 // the error too, for the record of the refusal.
 func (g *Gate) board(ctx context.Context, e *Effect) (*Flight, error) {
-	f := &Flight{gate: g, id: g.boot + "-" + strconv.FormatUint(g.seq.Add(1), 36), effect: e}
+	f := &Flight{gate: g, id: g.boot + "-" + strconv.FormatUint(g.seq.Add(1), 36), effect: e, since: g.cfg.Now()}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	f.record = e.record()
 	f.record.Effect = f.id
