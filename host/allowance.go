@@ -84,6 +84,16 @@ func (l *allowances) left(ctx context.Context, a allowance) (int64, time.Time, e
 	return max(0, a.budget.Limit-used), since, err
 }
 
+// status is what is used of an agent's budgets. What can't be read is left out.
+func (l *allowances) status(ctx context.Context, name string) (out []control.Allowance) {
+	for _, a := range l.of(name, agent.KindHeartbeat) {
+		if left, _, err := l.left(ctx, a); err == nil {
+			out = append(out, control.Allowance{Of: a.of, Unit: a.budget.Unit, Window: a.budget.Window, Used: a.budget.Limit - left, Limit: a.budget.Limit})
+		}
+	}
+	return out
+}
+
 // spent tells whether an agent's heartbeats have too little left for one answer
 // of a model.
 func (l *allowances) spent(ctx context.Context, name, session string) (bool, error) {

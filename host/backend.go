@@ -80,6 +80,7 @@ func (b backend) agentStatus(ctx context.Context, name string) control.AgentStat
 	b.clockStatus(ctx, name, &st)
 	midnight := midnightOf(b.now().In(b.zone))
 	st.TurnsToday, _ = b.state.TurnsSince(ctx, name, midnight)
+	st.Budgets = b.allowances.status(ctx, name)
 	st.Fallback = b.file.Agents[name].Fallback
 	if today, err := b.state.SpentSince(ctx, name, midnight); err == nil {
 		st.Today = b.spent(today)

@@ -165,6 +165,9 @@ func TestHeartbeatsCantSpendWithoutBound(t *testing.T) {
 	if len(m.denied) > 0 {
 		t.Errorf("a turn began that could not ask its model: %v", m.denied[0])
 	}
+	if st := h.allowances.status(t.Context(), "main"); len(st) != 1 || st[0].Used != 45_000 || st[0].Limit != 50_000 || st[0].Of != "heartbeat" {
+		t.Errorf("the status of the budget: %+v", st)
+	}
 	entries, err := a.History(t.Context(), "main", 0, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -94,7 +94,7 @@ func (m *memory) Status(context.Context) (*control.Status, error) {
 		Version: "test", Home: "/data/ambit", PID: 77, Started: m.start, Halted: m.halted,
 		Policy:      control.PolicyStatus{Revision: "7f3a01b2c3d4", Layers: []control.Layer{{Name: "base", Files: 4}, {Name: "owner", Files: 1}}},
 		Audit:       control.AuditStatus{Entries: 12804, Verified: time.Now().Add(-150 * time.Second)},
-		Agents:      []control.AgentStatus{{Name: "main", Model: "openai/claude", LastTurn: time.Now().Add(-150 * time.Second), LastTrigger: "message", TurnsToday: 41}},
+		Agents:      []control.AgentStatus{{Name: "main", Model: "openai/claude", LastTurn: time.Now().Add(-150 * time.Second), LastTrigger: "message", TurnsToday: 41, Budgets: budgets}},
 		Plugins:     control.PluginCounts{Installed: 14, Running: 3, Disabled: 1},
 		Waiting:     []control.Approval{*m.approvals["7"]},
 		Asking:      control.Asking{Days: 7, Allowed: 960, Asked: 30, Denied: 10},

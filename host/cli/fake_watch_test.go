@@ -39,3 +39,8 @@ func (m *memory) SessionEntries(_ context.Context, session string, last int) ([]
 	}
 	return list[max(0, len(list)-last):], nil
 }
+
+var budgets = []control.Allowance{
+	{Of: "agent", Unit: "usd", Window: "day", Used: 38, Limit: 200},
+	{Of: "heartbeat", Unit: "tokens", Window: "day", Used: 12_000, Limit: 200_000},
+}

@@ -58,6 +58,9 @@ func (a *app) printStatus(s *control.Status) {
 		if g.Heartbeat != nil {
 			t.add("Heartbeat "+g.Name, a.beatText(g))
 		}
+		if len(g.Budgets) > 0 {
+			t.add("Budget "+g.Name, budgetText(g.Budgets))
+		}
 	}
 	t.add("Confinement", confinementText(s.Confinement.Level, namesOnly(s.Confinement.Measures)))
 	t.print(a.out, a.color)
@@ -111,6 +114,19 @@ func askingText(s control.Asking) string {
 	}
 	return fmt.Sprintf("%.1f times a day over the last %s (%s allowed, %s asked, %s denied)",
 		float64(s.Asked)/float64(max(1, s.Days)), count(int64(s.Days), "day", "days"), share(s.Allowed), share(s.Asked), share(s.Denied))
+}
+
+// budgetText tells what is used of an agent's budgets.
+func budgetText(list []control.Allowance) string {
+	var parts []string
+	for _, b := range list {
+		text := fmt.Sprintf("%s of %s %s", b.Unit.Format(b.Used), b.Unit.Format(b.Limit), b.Window.Words())
+		if b.Of == "heartbeat" {
+			text += " (heartbeat)"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "; ")
 }
 
 func orDash(s string) string {

@@ -1,6 +1,10 @@
 package control
 
-import "time"
+import (
+	"time"
+
+	"github.com/ambithost/ambit/host/budget"
+)
 
 // Status is one look at a running host.
 type Status struct {
@@ -40,17 +44,27 @@ type Halt struct {
 
 // AgentStatus is what one agent did lately.
 type AgentStatus struct {
-	Name        string    `json:"name"`
-	Model       string    `json:"model,omitempty"`        // plugin, or plugin and model
-	LastTurn    time.Time `json:"last_turn,omitzero"`     // its end; zero if there was none
-	LastTrigger string    `json:"last_trigger,omitempty"` // "message", "schedule", "heartbeat"
-	TurnsToday  int       `json:"turns_today"`
-	Fallback    []string  `json:"fallback,omitempty"` // models that are asked when Model fails
-	Today       Spent     `json:"today,omitzero"`     // by the turns that ended today
-	Busy        bool      `json:"busy"`
-	Schedules   int       `json:"schedules,omitempty"` // not disabled, the heartbeat aside
+	Name        string      `json:"name"`
+	Model       string      `json:"model,omitempty"`        // plugin, or plugin and model
+	LastTurn    time.Time   `json:"last_turn,omitzero"`     // its end; zero if there was none
+	LastTrigger string      `json:"last_trigger,omitempty"` // "message", "schedule", "heartbeat"
+	TurnsToday  int         `json:"turns_today"`
+	Fallback    []string    `json:"fallback,omitempty"` // models that are asked when Model fails
+	Today       Spent       `json:"today,omitzero"`     // by the turns that ended today
+	Busy        bool        `json:"busy"`
+	Schedules   int         `json:"schedules,omitempty"` // not disabled, the heartbeat aside
+	Budgets     []Allowance `json:"budgets,omitempty"`   // those of ambit.yaml
 	// Heartbeat is nil for an agent without one.
 	Heartbeat *HeartbeatStatus `json:"heartbeat,omitempty"`
+}
+
+// Allowance is a budget that ambit.yaml gives an agent, or its heartbeats alone.
+type Allowance struct {
+	Of     string        `json:"of"` // "agent", "heartbeat"
+	Unit   budget.Unit   `json:"unit"`
+	Window budget.Window `json:"window"`
+	Used   int64         `json:"used"` // in the window, reserved and unknown included; of money minor units
+	Limit  int64         `json:"limit"`
 }
 
 // Spent is what models were used for. Cost is known for tokens that have a price
