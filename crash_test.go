@@ -24,6 +24,7 @@ import (
 // without its intent), every file that was written has its intent, and neither
 // a grant nor the latch is lost. AMBIT_CRASH_ROUNDS sets how often; 20 if unset.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	if len(plugins.List()) == 0 {
 		t.Skip("the first-party plugins are not built: make plugins")
 	}
@@ -182,6 +183,13 @@ func installAll(t *testing.T, c *control.Client, name string) {
 // install installs a plugin and grants all it asks for.
 func install(t *testing.T, c *control.Client, req control.PreviewRequest) {
 	t.Helper()
+	st, err := c.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := precompileWanted(st.Home, req); err != nil {
+		t.Fatal(err)
+	}
 	p, err := c.PreviewInstall(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)

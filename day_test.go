@@ -14,10 +14,11 @@ import (
 // TestDay plays a night and a day of two agents on a network of their own, by a
 // clock that the story sets; it checks itself.
 func TestDay(t *testing.T) {
+	t.Parallel()
 	if len(plugins.List()) == 0 {
 		t.Skip("the first-party plugins are not built: make plugins")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
 	if err := demo.Day(ctx, &out, demo.Options{Version: "test"}); err != nil {

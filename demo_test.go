@@ -22,10 +22,11 @@ const (
 // TestDemo plays the demo, which checks itself, and holds the README to it.
 // UPDATE_README=1 writes the README's copy anew.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	if len(plugins.List()) == 0 {
 		t.Skip("the first-party plugins are not built: make plugins")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
 	if err := demo.Run(ctx, &out, demo.Options{Version: "test"}); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"image"
 	"image/png"
@@ -15,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,9 +31,27 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"ambit": func() { os.Exit(cli.Main()) },
 	})
+}
+
+// tests are those of this package.
+type tests struct{ *testing.M }
+
+// Run runs six at a time, unless -parallel says how many: they wait for hosts and
+// cells more than they compute. It removes what they share when they are over.
+func (m tests) Run() int {
+	defer removeCompiled()
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen && runtime.GOMAXPROCS(0) < 6 {
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			panic(err)
+		}
+	}
+	return m.M.Run()
 }
 
 // TestScripts runs the command line end to end: a real host, real cells, the
@@ -58,6 +78,10 @@ func TestScripts(t *testing.T) {
 					c.Close()
 				}
 			})
+			script := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-") + ".txtar"
+			if err := precompileNamed(filepath.Join(e.WorkDir, "home"), filepath.Join("testdata", "script", script)); err != nil {
+				return err
+			}
 			return foreign(e.WorkDir)
 		},
 	})

@@ -2,6 +2,7 @@ package cell
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,6 +38,31 @@ func draftCache(live string) (string, error) {
 		return "", protocol.Errorf(protocol.Unavailable, "cell: compile cache: %v", err)
 	}
 	return draft, nil
+}
+
+// compiledBefore tells whether a live folder holds anything.
+func compiledBefore(live string) bool {
+	entries, err := os.ReadDir(live)
+	return err == nil && len(entries) > 0
+}
+
+// seedCache copies into a draft what the live folder holds, so that a module
+// which was compiled before is checked again and not compiled again. A copy: the
+// cell that gets it could write to it.
+func seedCache(draft, live string) error {
+	if err := os.CopyFS(draft, os.DirFS(live)); err != nil {
+		return fmt.Errorf("compile cache: %w", err)
+	}
+	uid, gid, ok := confine.Levels()[0].Owner()
+	if !ok {
+		return nil
+	}
+	return filepath.WalkDir(draft, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, uid, gid)
+	})
 }
 
 // publishCache moves what a cell compiled into the live folder, as the host's

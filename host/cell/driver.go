@@ -119,7 +119,7 @@ func (d *Driver) Start(ctx context.Context, s Spec) (*Cell, error) {
 	}
 	// Compiled for another version of the runtime, or never.
 	d.log.Info("compiling", "plugin", s.Plugin, "digest", s.Digest)
-	if _, err := d.compile(ctx, s); err != nil {
+	if _, err := d.compile(ctx, s, false); err != nil {
 		return nil, err
 	}
 	return d.start(ctx, s, purpose)

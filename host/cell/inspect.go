@@ -13,14 +13,20 @@ import (
 
 // Inspect reads what a module is. A Wasm module is compiled into its cache, in
 // a confined cell of its own that runs none of it; a *[Refusal] says what makes
-// it unfit. A native one is started, and asked nothing.
+// it unfit. What its cache holds already is not compiled again, unless it is
+// damaged. A native one is started, and asked nothing.
 func (d *Driver) Inspect(ctx context.Context, s Spec) (Inspection, error) {
 	s, err := s.withDefaults()
 	if err != nil {
 		return Inspection{}, err
 	}
 	if s.Runtime == manifest.Wasm {
-		return d.compile(ctx, s)
+		if compiledBefore(s.Cache) {
+			if found, err := d.compile(ctx, s, true); err == nil || ctx.Err() != nil {
+				return found, err
+			}
+		}
+		return d.compile(ctx, s, false)
 	}
 	c, err := d.Start(ctx, s)
 	if err != nil {
@@ -38,14 +44,20 @@ func (c *Cell) inspection() Inspection {
 }
 
 // compile fills the module's cache: in a folder beside it, which then takes
-// its place, so that no compiling cell can write to what others execute.
-func (d *Driver) compile(ctx context.Context, s Spec) (found Inspection, err error) {
+// its place, so that no compiling cell can write to what others execute. With
+// seeded it begins with what was compiled before.
+func (d *Driver) compile(ctx context.Context, s Spec, seeded bool) (found Inspection, err error) {
 	live := s.Cache
 	if live != "" {
 		if s.Cache, err = draftCache(live); err != nil {
 			return found, err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(s.Cache)) }()
+		if seeded {
+			if err := seedCache(s.Cache, live); err != nil {
+				return found, protocol.Errorf(protocol.Unavailable, "plugin %s: %v", s.Plugin, err)
+			}
+		}
 	}
 	c, err := d.start(ctx, s, confine.Compile)
 	if err != nil {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/ambithost/ambit/host/cell"
@@ -73,6 +75,79 @@ func TestColdCache(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestInspectAgain: what was compiled is taken over and not compiled again; when
+// it is damaged, it is. What comes of it is the host's property either way.
+func TestInspectAgain(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, nil)
+	s := moduleSpec(t, hostile.Echo())
+	inspect := func() map[string]string {
+		t.Helper()
+		if found, err := d.Inspect(t.Context(), s); err != nil || !slices.Contains(found.Exports, "call") {
+			t.Fatalf("inspection: %+v, %v", found, err)
+		}
+		return compiledFiles(t, s.Cache)
+	}
+	inspect()
+	folders, err := filepath.Glob(filepath.Join(s.Cache, "*"))
+	if err != nil || len(folders) != 1 {
+		t.Fatalf("the cache: %v, %v", folders, err)
+	}
+	mark := filepath.Join(folders[0], "mark") // goes with the folder, if that is made anew
+	if err := os.WriteFile(mark, []byte("of the first"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inspect()
+	if _, err := os.Stat(mark); err != nil {
+		t.Error("what was compiled before was not taken over")
+	}
+	for name := range compiledFiles(t, s.Cache) {
+		if err := os.WriteFile(filepath.Join(s.Cache, name), []byte("damaged"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range inspect() {
+		if content == "damaged" {
+			t.Errorf("%s is still damaged", name)
+		}
+	}
+	c := start(t, d, s)
+	if out, err := c.Call(t.Context(), cell.Call{Export: "call", Input: []byte("x")}); err != nil || string(out) != "x" {
+		t.Errorf("call: %q, %v", out, err)
+	}
+}
+
+// compiledFiles reads a cache and checks that only the host can write to it.
+func compiledFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	if err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if uid := int(info.Sys().(*syscall.Stat_t).Uid); info.Mode().Perm()&0o022 != 0 || uid != os.Geteuid() {
+			t.Errorf("%s can be changed by others: %v, owner %d", path, info.Mode(), uid)
+		}
+		if e.IsDir() {
+			return nil
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		found[name] = string(b)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 func TestSpecIsChecked(t *testing.T) {
