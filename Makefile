@@ -39,6 +39,10 @@ test: plugins ## run every test
 bench: plugins ## run the benchmarks and print them beside the aims (about four minutes)
 	@set -o pipefail; go test -run '^$$' -bench . . ./host/... | go run ./host/bench
 
+.PHONY: crash
+crash: plugins ## 300 rounds of SIGKILL, twice: on tools, and on Telegram and a social network (about 20 minutes)
+	AMBIT_CRASH_ROUNDS=300 AMBIT_WORLD_ROUNDS=300 go test -count=1 -timeout 60m -run 'TestCrash$$|TestCrashInTheWorld' -v .
+
 .PHONY: check
 check: fmt-check tidy-check vet lint generate-check cross test-race test-rest ## all that a change must pass
 

@@ -143,4 +143,3 @@ func link(from, to string) error {
 		return os.Link(path, filepath.Join(to, rel))
 	})
 }
-

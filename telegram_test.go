@@ -40,6 +40,14 @@ func newTelegram(t *testing.T) *telegram {
 	for _, name := range []string{"rehearsal", "playbank", "notes"} {
 		installAll(t, m.host.client, name)
 	}
+	m.pairTelegram()
+	return m
+}
+
+// pairTelegram installs the channel and lets Ann in as the owner.
+func (m *telegram) pairTelegram() {
+	t := m.t
+	t.Helper()
 	if err := m.host.client.SetSecret(t.Context(), "TELEGRAM_TOKEN", []byte(m.Token)); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +59,6 @@ func newTelegram(t *testing.T) *telegram {
 	if _, err := m.host.client.Pair(t.Context(), control.PairRequest{Code: code, Role: "owner"}); err != nil {
 		t.Fatal(err)
 	}
-	return m
 }
 
 // got waits for a message to somebody that holds all of the words, after the

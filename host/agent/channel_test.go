@@ -3,8 +3,11 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,6 +87,53 @@ func TestABurstIsOneTurn(t *testing.T) {
 	}
 	if w, err := f.store.Waiting(t.Context(), "main"); err != nil || len(w) != 0 {
 		t.Errorf("still waiting: %v, %v", w, err)
+	}
+}
+
+// Who never pauses is answered too.
+func TestABurstWithoutEnd(t *testing.T) {
+	t.Parallel()
+	f := start(t, replies(say("an answer")), &toolbox{}, func(c *agent.Config) { c.Debounce = 40 * time.Millisecond })
+	answered := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for i := 0; ; i++ {
+			if _, err := f.Submit(t.Context(), agent.Message{Session: "s", Text: "and", Channel: "telegram", SourceID: fmt.Sprint(i)}); err != nil {
+				t.Error(err)
+				return
+			}
+			select {
+			case <-answered:
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	})
+	defer writer.Wait()
+	defer close(answered)
+	f.untilType(agent.EventTurnStarted)
+}
+
+// What was to get a turn of its own gets one after a crash too.
+func TestAFollowUpStaysApart(t *testing.T) {
+	t.Parallel()
+	for alone, want := range map[bool]int{true: 2, false: 1} {
+		s := openStore(t, filepath.Join(t.TempDir(), "state.db"))
+		for i, id := range []string{"a", "b"} {
+			tr := agent.Trigger{ID: id, Agent: "main", Session: "s", Channel: "telegram", SourceID: id, Kind: agent.KindMessage, Text: id,
+				Turn: "t" + id, State: agent.Pending, Alone: alone, Received: time.Now().Add(time.Duration(i) * time.Millisecond)}
+			if _, _, err := s.Accept(t.Context(), tr); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := replies(say("an answer"), say("another answer"))
+		f := startOn(t, s, m, &toolbox{}, func(c *agent.Config) { c.Debounce = time.Second })
+		for range want {
+			f.finished()
+		}
+		if waiting, err := s.Waiting(t.Context(), "main"); err != nil || len(waiting) > 0 || len(m.requests()) != want {
+			t.Errorf("alone %v: %d turns, want %d; %v wait, %v", alone, len(m.requests()), want, waiting, err)
+		}
 	}
 }
 

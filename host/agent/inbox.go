@@ -98,7 +98,7 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	t := Trigger{
 		ID: newID("m", now), Agent: a.cfg.Name, Session: m.Session, Channel: m.Channel, SourceID: m.SourceID,
 		Kind: KindMessage, From: m.From, Text: m.Text, Turn: newID("t", now), State: Pending, Received: now,
-		Images: refs,
+		Images: refs, Alone: m.Mode == FollowUp,
 	}
 	if m.isStop() {
 		return a.stopBy(ctx, t)
@@ -124,7 +124,7 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 	if m.Mode == Supersede && l.current != nil {
 		l.current.cancel(errInterrupted)
 	}
-	l.queue(job{trigger: stored, alone: m.Mode == FollowUp || stored.apart()})
+	l.queue(job{trigger: stored, alone: stored.apart()})
 	a.work(l)
 	return TurnID(stored.Turn), nil
 }
@@ -160,7 +160,7 @@ func (a *Agent) check(ctx context.Context, m Message) error {
 }
 
 // apart reports whether no turn for something else takes a trigger in.
-func (t Trigger) apart() bool { return t.Kind != KindMessage && t.Kind != "" }
+func (t Trigger) apart() bool { return t.Alone || t.Kind != KindMessage && t.Kind != "" }
 
 func (m Message) isStop() bool { return m.From == "" && IsStop(m.Text) }
 
@@ -315,13 +315,21 @@ func (a *Agent) gather(l *line, first job) {
 	}
 }
 
+// longestBurst is for how many times the debounce a burst may hold up the turn
+// that answers it: who never pauses is answered too.
+const longestBurst = 6
+
 // settle waits until a burst of messages is over, so that one turn answers what
 // was written in several pieces.
 func (a *Agent) settle(l *line) {
 	for {
 		a.mu.Lock()
-		wait := a.cfg.Debounce - a.cfg.Now().Sub(l.last)
-		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].trigger.Channel == "" || l.jobs[0].trigger.Channel == clockChannel
+		now := a.cfg.Now()
+		wait := a.cfg.Debounce - now.Sub(l.last)
+		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].alone || l.jobs[0].trigger.Channel == ""
+		if !idle {
+			wait = min(wait, longestBurst*a.cfg.Debounce-now.Sub(l.jobs[0].trigger.Received))
+		}
 		a.mu.Unlock()
 		if idle || wait <= 0 || wait > a.cfg.Debounce {
 			return

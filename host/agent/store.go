@@ -21,6 +21,7 @@ type Trigger struct {
 	From     string // who wrote it, if not the owner
 	Text     string // of a trigger of the clock the owner's words alone, see [Wake]
 	Images   []ImageRef
+	Alone    bool   // no turn for other messages takes it in
 	Turn     string // that answers it
 	State    TriggerState
 	Attempts int // turns begun for it, more than one after a crash

@@ -15,9 +15,9 @@ import (
 func (s *Store) Accept(ctx context.Context, t agent.Trigger) (stored agent.Trigger, fresh bool, err error) {
 	source := sql.NullString{String: t.SourceID, Valid: t.SourceID != ""}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO triggers (id, agent, session, channel, source, kind, sender, text, turn, state, attempts, received, images)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, channel, source) DO NOTHING`,
-			t.ID, t.Agent, t.Session, t.Channel, source, t.Kind, t.From, t.Text, t.Turn, t.State, t.Attempts, micros(t.Received), refsText(t.Images))
+		res, err := tx.ExecContext(ctx, `INSERT INTO triggers (id, agent, session, channel, source, kind, sender, text, turn, state, attempts, received, images, alone)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, channel, source) DO NOTHING`,
+			t.ID, t.Agent, t.Session, t.Channel, source, t.Kind, t.From, t.Text, t.Turn, t.State, t.Attempts, micros(t.Received), refsText(t.Images), t.Alone)
 		if err != nil {
 			return err
 		}
@@ -51,14 +51,14 @@ func (s *Store) Settle(ctx context.Context, state agent.TriggerState, ids ...str
 	})
 }
 
-const triggerColumns = `SELECT id, agent, session, channel, coalesce(source, ''), kind, sender, text, turn, state, attempts, received, images FROM triggers`
+const triggerColumns = `SELECT id, agent, session, channel, coalesce(source, ''), kind, sender, text, turn, state, attempts, received, images, alone FROM triggers`
 
 type row interface{ Scan(...any) error }
 
 func scanTrigger(r row) (t agent.Trigger, err error) {
 	var received int64
 	var images string
-	err = r.Scan(&t.ID, &t.Agent, &t.Session, &t.Channel, &t.SourceID, &t.Kind, &t.From, &t.Text, &t.Turn, &t.State, &t.Attempts, &received, &images)
+	err = r.Scan(&t.ID, &t.Agent, &t.Session, &t.Channel, &t.SourceID, &t.Kind, &t.From, &t.Text, &t.Turn, &t.State, &t.Attempts, &received, &images, &t.Alone)
 	if err == nil {
 		t.Images, err = refsIn(images)
 	}
