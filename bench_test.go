@@ -26,20 +26,10 @@ func BenchmarkReady(b *testing.B) {
 	if len(plugins.List()) == 0 {
 		b.Skip("the first-party plugins are not built: make plugins")
 	}
-	dir, err := os.MkdirTemp("", "ambit")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = os.RemoveAll(dir) })
-	bin, home := filepath.Join(dir, "ambit"), filepath.Join(dir, "home")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
+	dir, bin, home := built(b)
 	c, stop := launch(b, bin, home)
 	for i := range 10 {
-		installCopy(b, c, filepath.Join(dir, "copies"), i)
+		installCopy(b, c, filepath.Join(dir, "copies"), "notes", fmt.Sprintf("copy%d", i), nil)
 	}
 	stop()
 
@@ -66,6 +56,23 @@ func BenchmarkReady(b *testing.B) {
 	}
 	b.ReportMetric(pss(b, st.PID), "host-MB")
 	b.ReportMetric(pss(b, childOf(b, st.PID)), "cell-MB")
+}
+
+// built is the binary as it is released, in a folder for one benchmark.
+func built(b *testing.B) (dir, bin, home string) {
+	b.Helper()
+	dir, err := os.MkdirTemp("", "ambit")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	bin, home = filepath.Join(dir, "ambit"), filepath.Join(dir, "home")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return dir, bin, home
 }
 
 // launch starts a host and returns when it answers.
@@ -95,34 +102,24 @@ func launch(b *testing.B, bin, home string) (*control.Client, func()) {
 	return nil, nil
 }
 
-// installCopy installs the notes plugin under another name.
-func installCopy(b *testing.B, c *control.Client, dir string, n int) {
+// installCopy installs a first-party plugin under another name.
+func installCopy(b *testing.B, c *control.Client, dir, plugin, name string, config map[string]string) {
 	b.Helper()
-	bundle, err := plugins.Open("notes")
+	bundle, err := plugins.Open(plugin)
 	if err != nil {
 		b.Fatal(err)
 	}
-	dir = filepath.Join(dir, fmt.Sprint(n))
+	dir = filepath.Join(dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.Fatal(err)
 	}
-	text := strings.Replace(string(bundle.Manifest), "name: notes", fmt.Sprintf("name: copy%d", n), 1)
+	text := strings.Replace(string(bundle.Manifest), "name: "+plugin, "name: "+name, 1)
 	for name, content := range map[string][]byte{"plugin.yaml": []byte(text), bundle.File: bundle.Module} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}
-	p, err := c.PreviewInstall(b.Context(), control.PreviewRequest{Path: dir})
-	if err != nil {
-		b.Fatal(err)
-	}
-	in := control.InstallRequest{Preview: p.ID, Digest: p.Digest}
-	for _, r := range p.Requires {
-		in.Grants = append(in.Grants, control.GrantWish{Capability: r.Capability})
-	}
-	if _, err := c.Install(b.Context(), in); err != nil {
-		b.Fatal(err)
-	}
+	install(b, c, control.PreviewRequest{Path: dir, Config: config})
 }
 
 // pss is a process's proportional set size in MB.
@@ -148,6 +145,16 @@ func pss(b *testing.B, pid int) float64 {
 // childOf is the one child of a process.
 func childOf(b *testing.B, pid int) int {
 	b.Helper()
+	found := childrenOf(b, pid)
+	if len(found) == 0 {
+		b.Fatalf("process %d has no child", pid)
+	}
+	return found[0]
+}
+
+// childrenOf lists a process's children.
+func childrenOf(b *testing.B, pid int) (list []int) {
+	b.Helper()
 	found, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		b.Fatal(err)
@@ -158,14 +165,13 @@ func childOf(b *testing.B, pid int) int {
 			continue // ended meanwhile
 		}
 		_, rest, _ := strings.Cut(string(text), ") ")
-		if f := strings.Fields(rest); len(f) > 1 && f[1] == strconv.Itoa(pid) {
+		if f := strings.Fields(rest); len(f) > 1 && f[1] == strconv.Itoa(pid) && f[0] != "Z" {
 			child, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 			if err != nil {
 				b.Fatal(err)
 			}
-			return child
+			list = append(list, child)
 		}
 	}
-	b.Fatalf("process %d has no child", pid)
-	return 0
+	return list
 }

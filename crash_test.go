@@ -181,7 +181,7 @@ func installAll(t *testing.T, c *control.Client, name string) {
 }
 
 // install installs a plugin and grants all it asks for.
-func install(t *testing.T, c *control.Client, req control.PreviewRequest) {
+func install(t testing.TB, c *control.Client, req control.PreviewRequest) {
 	t.Helper()
 	st, err := c.Status(t.Context())
 	if err != nil {

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ const (
 	defaultMemoryMB = 256
 	defaultTimeout  = 2 * time.Minute
 	idleAfter       = 5 * time.Minute
+	// A channel is asked only when something came for it, or went: it starts in
+	// less time than a message takes to be noticed.
+	idleChannel = 20 * time.Second
 )
 
 // cells runs plugins for the effects and is the gate's kill switch.
@@ -64,6 +68,9 @@ func (c *cells) specOf(m *manifest.Manifest, digest, module string, config map[s
 	s := cell.Spec{
 		Plugin: m.Name, Digest: digest, Runtime: m.Runtime, Module: module, Config: config,
 		Cache: c.home("cache/" + strings.TrimPrefix(digest, "sha256:")), MemoryMB: defaultMemoryMB, Timeout: defaultTimeout, Idle: idleAfter,
+	}
+	if slices.Equal(m.Kinds, []manifest.Kind{manifest.Channel}) {
+		s.Idle = idleChannel
 	}
 	if n := m.Limits.MemoryMB; n > 0 && n < s.MemoryMB {
 		s.MemoryMB = n

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ambithost/ambit/host/agent"
@@ -17,36 +18,81 @@ import (
 type chronicle struct{ *Host }
 
 const (
-	chronicleFirst = 256  // entries that are looked at, and four times as many while that is not enough
-	chronicleMost  = 4096 // entries at most
+	chronicleMost  = 4096 // records that are remembered
 	chronicleShown = 8    // events that are told
 )
 
-// Since implements [agent.Chronicle].
-func (c chronicle) Since(ctx context.Context, name, session string, after time.Time) (agent.Digest, error) {
-	size := c.audit.Size()
-	for window := uint64(chronicleFirst); ; window *= 4 {
-		window = min(window, chronicleMost, size)
-		d := digest{agent: name, session: session}
-		reached := window == size
-		first := true
-		err := c.audit.Read(ctx, size-window, func(_ uint64, r audit.Record) error {
-			if first && !r.Time.After(after) {
-				reached = true
-			}
-			first = false
-			if r.Time.After(after) {
-				d.add(r)
-			}
-			return nil
-		})
-		if err != nil {
-			return agent.Digest{}, err
-		}
-		if reached || window == chronicleMost {
-			return d.sum(!reached), nil
+// recent remembers the newest records of the audit log that a digest may be made
+// of, so that a turn does not read the log once more: with many sessions at work
+// much happens between two turns of one of them.
+type recent struct {
+	mu      sync.Mutex
+	log     *audit.Log
+	reader  *audit.Reader // nil: nothing was read yet
+	records []audit.Record
+	floor   time.Time // of the newest record that is not remembered; zero: all are
+	closed  bool
+}
+
+// catchUp reads what was appended since the last time. The caller holds mu.
+func (m *recent) catchUp(ctx context.Context) error {
+	if m.closed {
+		return audit.ErrClosed
+	}
+	if m.reader == nil {
+		size := m.log.Size()
+		from := size - min(size, chronicleMost)
+		m.reader = m.log.Reader(from)
+		if from > 0 {
+			m.floor = time.Now() // until the first record tells
 		}
 	}
+	first := len(m.records) == 0 && !m.floor.IsZero()
+	return m.reader.Read(ctx, func(_ uint64, r audit.Record) error {
+		if first {
+			m.floor, first = r.Time, false
+		}
+		if r.Kind == audit.Intent {
+			return nil // its outcome is told
+		}
+		if len(m.records) == chronicleMost {
+			const many = chronicleMost / 8
+			m.floor = m.records[many-1].Time
+			m.records = append(m.records[:0], m.records[many:]...)
+		}
+		m.records = append(m.records, audit.Record{
+			Kind: r.Kind, Time: r.Time, Actor: r.Actor, Agent: r.Agent, Session: r.Session, Plugin: r.Plugin, Capability: r.Capability,
+			Resource: r.Resource, Status: r.Status, Code: r.Code, Rule: r.Rule, Detail: r.Detail,
+		})
+		return nil
+	})
+}
+
+func (m *recent) close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	if m.reader == nil {
+		return nil
+	}
+	return m.reader.Close()
+}
+
+// Since implements [agent.Chronicle].
+func (c chronicle) Since(ctx context.Context, name, session string, after time.Time) (agent.Digest, error) {
+	m := &c.recent
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.catchUp(ctx); err != nil {
+		return agent.Digest{}, err
+	}
+	d := digest{agent: name, session: session}
+	for _, r := range m.records {
+		if r.Time.After(after) {
+			d.add(r)
+		}
+	}
+	return d.sum(m.floor.After(after)), nil
 }
 
 // digest collects.

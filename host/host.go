@@ -61,6 +61,7 @@ type Host struct {
 	allowances allowances
 	verified   atomic.Int64
 	notices    notices
+	recent     recent
 	closers    []func() error // in the order of opening
 	closing    sync.Once
 	closed     error
@@ -131,6 +132,8 @@ func (h *Host) openAudit(ctx context.Context) (err error) {
 		return err
 	}
 	h.onClose(h.audit.Close)
+	h.recent.log = h.audit
+	h.onClose(h.recent.close)
 	return nil
 }
 

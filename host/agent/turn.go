@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/provenance"
@@ -74,7 +75,9 @@ func (t *turn) run(ctx context.Context) {
 			take = append(take, tr.ID)
 		}
 	}
+	leave := t.occupy(ctx)
 	end := t.begin(ctx, take)
+	leave()
 	if end == nil && t.kind == KindCommand {
 		end = t.command(ctx)
 	}
@@ -82,6 +85,18 @@ func (t *turn) run(ctx context.Context) {
 		end = t.step(ctx)
 	}
 	t.finish(ctx, end)
+}
+
+// occupy waits for a place among the turns at work, and returns what gives it
+// free again, which may be called twice. A cancelled turn does not wait: it has
+// little left to do.
+func (t *turn) occupy(ctx context.Context) (leave func()) {
+	select {
+	case t.a.places <- struct{}{}:
+		return sync.OnceFunc(func() { <-t.a.places })
+	case <-ctx.Done():
+		return func() {}
+	}
 }
 
 // begin loads the session and puts the turn on disk and on the audit log.
@@ -139,6 +154,8 @@ func (t *turn) load(ctx context.Context) (err error) {
 // step is one round: take in what the owner said meanwhile, ask the model, use
 // the tools it wants.
 func (t *turn) step(ctx context.Context) *ending {
+	leave := t.occupy(ctx)
+	defer leave()
 	if err := t.steer(ctx); err != nil {
 		return t.failed(ctx, "a message could not be recorded", err)
 	}
@@ -163,6 +180,7 @@ func (t *turn) step(ctx context.Context) *ending {
 		return t.skip(ctx, resp.Calls, end, tooLate)
 	}
 	if len(resp.Calls) > 0 {
+		leave() // a tool may wait for the owner, or for another turn
 		return t.act(ctx, resp.Calls)
 	}
 	if !t.lastWord() {

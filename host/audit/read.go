@@ -27,6 +27,34 @@ func (l *Log) Read(ctx context.Context, from uint64, fn func(index uint64, r Rec
 	return l.readTo(ctx, &c, l.durableSize(), fn)
 }
 
+// Reader reads on each time where it stopped the last time. It is for one
+// goroutine at a time and holds a file open until it is closed.
+type Reader struct {
+	log *Log
+	at  cursor
+}
+
+// Reader makes one that begins at an index.
+func (l *Log) Reader(from uint64) *Reader { return &Reader{log: l, at: cursor{next: from}} }
+
+// Read is [Log.Read] of what was appended since.
+func (r *Reader) Read(ctx context.Context, fn func(index uint64, r Record) error) error {
+	l := r.log
+	if l.Size() <= r.at.next {
+		return nil
+	}
+	l.token <- struct{}{}
+	_ = l.sync() // as in Log.Read
+	<-l.token
+	return l.readTo(ctx, &r.at, l.durableSize(), fn)
+}
+
+// Close closes the file. It may be called more than once.
+func (r *Reader) Close() error {
+	r.at.close()
+	return nil
+}
+
 // Follow is Read that goes on with new records as they become durable, until
 // ctx ends, fn fails, or the log is closed ([ErrClosed]).
 func (l *Log) Follow(ctx context.Context, from uint64, fn func(index uint64, r Record) error) error {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"iter"
 	"strings"
 
 	"github.com/ambithost/ambit/sdk"
@@ -37,13 +38,33 @@ func complete(ctx context.Context, h *sdk.Host, req model.Request) (model.Respon
 	}
 	resp.Usage = model.Usage{Input: words(t.owner) + t.asked, Output: words(resp.Text) + len(resp.Calls)}
 	if req.Stream {
-		for piece := range strings.SplitAfterSeq(resp.Text, " ") {
+		for piece := range pieces(resp.Text) {
 			if err := h.Emit(ctx, model.Delta{Text: piece}); err != nil {
 				return model.Response{}, err
 			}
 		}
 	}
 	return resp, nil
+}
+
+// pieces cuts a text after words, into parts as long as a provider's mostly are.
+func pieces(text string) iter.Seq[string] {
+	const enough = 32 // bytes
+	return func(yield func(string) bool) {
+		from, to := 0, 0
+		for word := range strings.SplitAfterSeq(text, " ") {
+			to += len(word)
+			if to-from >= enough {
+				if !yield(text[from:to]) {
+					return
+				}
+				from = to
+			}
+		}
+		if to > from {
+			yield(text[from:to])
+		}
+	}
 }
 
 func words(s string) int { return len(strings.Fields(s)) }
