@@ -52,18 +52,18 @@ func (l burden) bear(ctx context.Context, c *control.Client) ([]time.Duration, e
 }
 
 func (l burden) ask(ctx context.Context, c *control.Client, i int) error {
-	answers, last := 0, control.ChatEvent{}
+	answers, last := map[string]int{}, control.ChatEvent{} // by turn: those before it in its session are heard too
 	req := control.ChatRequest{Session: fmt.Sprintf("load-%d", i%l.sessions), Text: fmt.Sprintf("hello, this is message %d", i)}
 	if err := c.Chat(ctx, req, func(e control.ChatEvent) error {
 		if last = e; e.Type == control.ChatDone && e.Status == "end" && e.Text != "" {
-			answers++
+			answers[e.Turn]++
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	if answers != 1 {
-		return fmt.Errorf("%d answers; the last event is %+v", answers, last)
+	if answers[last.Turn] != 1 {
+		return fmt.Errorf("%d answers; the last event is %+v", answers[last.Turn], last)
 	}
 	return nil
 }
