@@ -154,9 +154,13 @@ func (l Limits) validate() error {
 
 // maxAtWork is how many turns of an agent load their session, ask their model or
 // record its answer at the same time; more wait. Turns whose tools are at work do
-// not count. It keeps the one writer of the store from being waited for by more
-// than it can serve within a record's time.
-const maxAtWork = 32
+// not count. maxAtDoor is how many messages are being stored. They keep the one
+// writer of the store from being waited for by more than it can serve within a
+// record's time.
+const (
+	maxAtWork = 32
+	maxAtDoor = 16
+)
 
 // Agent runs the turns of one agent. Its methods may be called concurrently.
 type Agent struct {
@@ -170,6 +174,7 @@ type Agent struct {
 	workers  sync.WaitGroup
 	time     timekeeper
 	places   chan struct{} // holds a token for each turn at work
+	doors    chan struct{} // and for each message that is being stored
 
 	mu       sync.Mutex // guards what follows; never held over I/O
 	started  bool
@@ -213,7 +218,8 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = hclog.NewNullLogger()
 	}
-	a := &Agent{cfg: cfg, log: cfg.Logger.Named("agent." + cfg.Name), events: newBroadcast(), sessions: map[string]*line{}, readings: map[string]reading{}, places: make(chan struct{}, maxAtWork)}
+	a := &Agent{cfg: cfg, log: cfg.Logger.Named("agent." + cfg.Name), events: newBroadcast(), sessions: map[string]*line{}, readings: map[string]reading{},
+		places: make(chan struct{}, maxAtWork), doors: make(chan struct{}, maxAtDoor)}
 	a.time = timekeeper{a: a, poked: make(chan struct{}, 1)}
 	a.lifetime, a.end = context.WithCancelCause(context.Background())
 	return a, nil

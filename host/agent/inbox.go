@@ -82,6 +82,14 @@ func (l *line) queue(j job) { l.jobs = append(l.jobs, j) }
 // The words "stop" and "/stop" alone stop everything the agent does, at once. A
 // command ([KindCommand]) gets a turn of its own, in its order.
 func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
+	if !m.isStop() { // to stop never waits
+		select {
+		case a.doors <- struct{}{}:
+			defer func() { <-a.doors }()
+		case <-ctx.Done():
+			return "", protocol.Errorf(protocol.Unavailable, "the message was not accepted: %v", context.Cause(ctx))
+		}
+	}
 	if err := a.check(ctx, m); err != nil {
 		return "", err
 	}

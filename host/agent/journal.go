@@ -13,7 +13,7 @@ import (
 // outlive gives a record the time to be written although the turn was
 // cancelled: what happened must be known.
 func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }
 
 // record writes one step and adds its entries to the history.
