@@ -51,7 +51,10 @@ func TestCrashInTheWorld(t *testing.T) {
 	defer writer.Wait()
 	defer stop()
 	for round := range rounds {
-		time.Sleep(time.Duration(50+rand.IntN(900)) * time.Millisecond)
+		if rand.IntN(4) > 0 { // once it is at work; else perhaps before
+			w.heardOf()
+		}
+		time.Sleep(time.Duration(rand.IntN(600)) * time.Millisecond)
 		w.host.kill(t)
 		if round%3 == 2 { // and once more before it is ready
 			w.host = spawnHost(t, w.home)
@@ -163,14 +166,32 @@ func (w *world) write(ctx context.Context) {
 	}
 }
 
-// answers is about how many messages have one.
+// answers is about how many messages have one, or were given up for having been
+// cut off too often.
 func (w *world) answers() (n int) {
 	for _, m := range w.Messages() {
-		if strings.Contains(m.Text, "The tool answered") {
+		if strings.Contains(m.Text, "The tool answered") || strings.Contains(m.Text, "is not taken up again") {
 			n++
 		}
 	}
 	return n
+}
+
+// heardOf waits until the network or Ann hears of the agent: a slow machine would
+// otherwise only ever be killed before it has begun.
+func (w *world) heardOf() {
+	count := func() int {
+		w.network.mu.Lock()
+		defer w.network.mu.Unlock()
+		return len(w.network.posts) + w.answers()
+	}
+	before := count()
+	for range 1000 { // and if it does not, the checks will tell
+		if count() > before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func (w *world) wish(n int) string {
