@@ -210,7 +210,7 @@ func (h *Host) openEffects(ctx context.Context) (err error) {
 		return err
 	}
 	h.effects, err = effects.New(effects.Config{
-		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h},
+		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h}, Delegates: delegates{h},
 		Workspace: h.workspace, DefaultModel: h.modelFor, Cost: h.modelCost, OwnerSeen: h.seen, Zone: h.zone, Now: h.now, Logger: h.log,
 	})
 	return err

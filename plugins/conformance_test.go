@@ -126,6 +126,8 @@ func arguments(name string) map[string]string {
 		return map[string]string{"run": `{"language": "starlark", "code": "print('a')\nresult = 6 * 7"}`}
 	case "schedule":
 		return map[string]string{"add": `{"text": "A sample", "every": "1h"}`, "cancel": `{"id": "s1"}`}
+	case "delegate":
+		return map[string]string{"run": `{"task": "A sample", "tools": ["notes/read"]}`}
 	case "playbank":
 		return map[string]string{"charge": `{"amount": 100, "currency": "USD", "merchant": "A shop"}`, "ledger": `{"card": "play"}`}
 	case "moltbook":

@@ -67,6 +67,7 @@ func (t *turn) entry(k Kind, m model.Message) Entry {
 func (t *turn) publish(e Event) {
 	e.Session, e.Turn = t.Session, t.Turn.ID
 	t.a.publish(e)
+	t.publishAbove(e)
 }
 
 // publishEntries tells subscribers what people read: not tool results, which

@@ -22,7 +22,7 @@ const untrusted = "untrusted"
 func (t *turn) outcomeOf(ctx context.Context, tool Tool, r Result, err error) outcome {
 	limit := t.a.cfg.Limits.ResultBytes
 	if err == nil {
-		o := outcome{state: CallDone, labels: r.Labels, text: frame(tool.Name, r.Labels, cut(r.Text, limit)), short: short(r.Text)}
+		o := outcome{state: CallDone, labels: r.Labels, agents: r.Delegated, text: frame(tool.Name, r.Labels, cut(r.Text, limit)), short: short(r.Text)}
 		if r.IsError {
 			o.state, o.code = CallError, cmp.Or(r.Code, protocol.Failed)
 		}

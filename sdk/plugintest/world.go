@@ -32,6 +32,8 @@ type World struct {
 	Tool func(name string, args json.RawMessage) (string, error)
 	// Model answers model.complete; nil says "done".
 	Model func(model.Request) (model.Response, error)
+	// Agent answers agent.run; nil has every task done.
+	Agent func(task string, tools []string) (text, reason, notice string)
 	// Now is the time; zero is the noon of a day in 2026.
 	Now time.Time
 
@@ -129,6 +131,8 @@ type effectArgs struct {
 	To      string          `json:"to"`
 	Text    string          `json:"text"`
 	Tool    string          `json:"tool"`
+	Task    string          `json:"task"`
+	Tools   []string        `json:"tools"`
 	Args    json.RawMessage `json:"args"`
 	Request model.Request   `json:"request"`
 	At      string          `json:"at"`
@@ -191,6 +195,8 @@ func (w *World) answer(name string, a effectArgs) (any, error) {
 		return struct{}{}, nil
 	case "schedule.create", "schedule.cancel", "schedule.read":
 		return w.schedule(name, a)
+	case "agent.run":
+		return w.delegate(a)
 	case "tool.call":
 		return w.tool(a)
 	case "model.complete":
