@@ -132,6 +132,24 @@ func (e *Effects) powersOf(plugin string, spec *manifest.ToolSpec) []string {
 	return out
 }
 
+// onlyDelegates tells a tool whose plugin can do nothing with its arguments but
+// hand them to a sub-agent: its manifest asks for nothing else, and the gate holds
+// it to that.
+func (e *Effects) onlyDelegates(plugin string, spec *manifest.ToolSpec) bool {
+	m, ok := e.cfg.Plugins.Manifest(plugin)
+	if !ok || spec.Power() != "tool.call" {
+		return false
+	}
+	delegates := false
+	for _, r := range m.Requires {
+		delegates = delegates || r.Capability == "agent.run"
+		if r.Capability != "agent.run" && !harmless(r.Capability) {
+			return false
+		}
+	}
+	return delegates
+}
+
 // heritage is an origin for work that goes on from here: with all that the session
 // has read, also where the call's own arguments were judged before, and with the
 // labels of what the plugin's tools give.

@@ -65,6 +65,9 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 		return ToolResult{}, err
 	}
 	traced := traceTool(origin.Material, spec, values)
+	if e.onlyDelegates(plugin, spec) {
+		traced = nil // judged where the sub-agent does something with it
+	}
 	var result ToolResult
 	err = e.cfg.Gate.Do(ctx, gate.Effect{
 		Capability: spec.Power(), Risk: spec.Level(), Actor: actor, Plugin: plugin, Tool: tool, Resource: tool, Attributes: attrs, Args: record,
