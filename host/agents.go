@@ -150,14 +150,11 @@ func (h *Host) Deliver(ctx context.Context, name, session, text string) error {
 // approvalChanged tells the session that caused it that the owner is asked, or
 // that the question ended.
 func (h *Host) approvalChanged(ap gate.Approval) {
-	if a, ok := h.agents[ap.Agent]; ok {
-		session, turn := a.Reports(ap.Session, ap.Turn)
-		if ap.State == gate.Waiting {
-			a.Asked(session, turn, fmt.Sprint(ap.ID), ap.Capability+" "+ap.Resource)
-		}
-		ap.Session = session // where the question is shown; it stays the sub-agent's
+	session, turn := h.reports(ap)
+	if a, ok := h.agents[ap.Agent]; ok && ap.State == gate.Waiting {
+		a.Asked(session, turn, fmt.Sprint(ap.ID), ap.Capability+" "+ap.Resource)
 	}
-	h.channels.Asked(ap)
+	h.channels.Asked(ap, session)
 }
 
 func riskOf(power string) capability.Risk {

@@ -87,6 +87,7 @@ func (a *Agent) Delegate(ctx context.Context, task Task) (Report, error) {
 		ID: newID("m", now), Agent: a.cfg.Name, Session: session, Channel: taskChannel, Kind: KindTask,
 		Text: task.Text, Turn: newID("t", now), State: Pending, Received: now,
 	}
+	asked := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	t, err := a.employ(trigger, task, cancel)
@@ -98,6 +99,9 @@ func (a *Agent) Delegate(ctx context.Context, task Task) (Report, error) {
 		return Report{}, protocol.Errorf(protocol.Unavailable, "the task was not accepted: %v", err)
 	}
 	t.run(ctx)
+	if asked.Err() != nil { // nobody waits for the report any more
+		return t.reported(), protocol.AsError(context.Cause(asked))
+	}
 	return t.reported(), nil
 }
 

@@ -79,7 +79,7 @@ func (c *Call) agentRun(ctx context.Context, args []byte) ([]byte, error) {
 		attrs["tokens"] = int64(a.Tokens)
 	}
 	var report DelegationReport
-	err = c.gated(ctx, what, quoted(a.Task), attrs, args, func(ctx context.Context, f *gate.Flight) (err error) {
+	err = c.gated(ctx, what, resourceOf(sorted(a.Tools)), attrs, args, func(ctx context.Context, f *gate.Flight) (err error) {
 		origin := c.heritage()
 		origin.Parent, origin.Tool = f.ID(), ""
 		origin.Bounds = gate.Within(own, origin.Turn, a.Tools, capabilities)
@@ -92,6 +92,15 @@ func (c *Call) agentRun(ctx context.Context, args []byte) ([]byte, error) {
 	report.Text, _ = cutText(clean(report.Text), maxReport)
 	c.reported(report)
 	return encode(map[string]any{"text": report.Text, "reason": report.Reason, "notice": clean(report.Notice), "session": report.Session, "tokens": report.Tokens})
+}
+
+// resourceOf names a sub-agent on the record by its tools. The task is not in it: it
+// is kept apart with the arguments, and can be erased.
+func resourceOf(tools []string) string {
+	if len(tools) == 0 {
+		return "a sub-agent without tools"
+	}
+	return "a sub-agent with " + oneLine(strings.Join(tools, ", "), 200)
 }
 
 func sorted(list []string) []string {
