@@ -23,7 +23,7 @@ func (h *Host) openAgents(context.Context) error {
 	for name, f := range h.file.Agents {
 		a, err := agent.New(agent.Config{
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h}, Price: h.price,
-			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute, ContextTokens: f.Context}, SubAgents: f.SubAgents.limits(),
+			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute, ContextTokens: f.Context}, SubAgents: f.SubAgents.limits(), Skills: h.agentSkills,
 			Zone: h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
 			Home: func(ctx context.Context, session string) string {
 				if session != defaultSession {
@@ -120,7 +120,7 @@ func (t tools) List(_ context.Context, _ string) ([]agent.Tool, error) {
 
 func (t tools) Call(ctx context.Context, o gate.Origin, tool string, args json.RawMessage) (agent.Result, error) {
 	r, err := t.effects.CallTool(ctx, policy.Entity{Type: "agent", ID: o.Agent}, o, tool, args)
-	return agent.Result{Text: r.Text, IsError: r.IsError, Code: r.Code, Labels: r.Labels, Delegated: r.Delegated}, err
+	return agent.Result{Text: r.Text, IsError: r.IsError, Code: r.Code, Labels: r.Labels, Delegated: r.Delegated, Skill: r.Skill}, err
 }
 
 // turns puts turns on the audit log.

@@ -65,6 +65,8 @@ type AgentFile struct {
 	// Budget bounds what the agent uses, whatever starts its turns:
 	// "2000000tokens/day", "50usd/month".
 	Budget []string `yaml:"budget"`
+	// Skills are those that the agent may use, by name; absent: all.
+	Skills *[]string `yaml:"skills"`
 	// SubAgents bounds what the agent sets to work for itself.
 	SubAgents SubAgentsFile `yaml:"subagents"`
 	// Heartbeat, if set, has the agent look after things by itself.

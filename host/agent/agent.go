@@ -71,6 +71,7 @@ type Result struct {
 	Labels  []string
 	// Delegated: a sub-agent's words are in it, which are a model's.
 	Delegated bool
+	Skill     string // the text is this skill's, and nothing else: "mail-helper by ACME"
 }
 
 // Recorder puts a turn's begin and end on the audit log.
@@ -104,7 +105,9 @@ type Config struct {
 	Warden    Warden           // nil: nothing is held, and nothing recorded
 	// Home tells in which session the owner is now, for what the clock starts in
 	// a session; nil: in that one.
-	Home      func(ctx context.Context, session string) string
+	Home func(ctx context.Context, session string) string
+	// Skills tells what the agent can use, for people and models; nil: there are none.
+	Skills    func(ctx context.Context, agent string) []Skill
 	Chronicle Chronicle      // nil: turns are not told what happened
 	Zone      *time.Location // the owner's; nil: time.Local
 	Logger    hclog.Logger   // nil: silent

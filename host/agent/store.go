@@ -96,6 +96,7 @@ const (
 	FromHost    Kind = "notice" // the host's word to owner and model
 	FromClock   Kind = "clock"  // when a turn began; for the model only
 	FromWake    Kind = "wake"   // what a schedule or a heartbeat says; its Source tells whose word it is
+	FromSkills  Kind = "skills" // the host's list of skills; for the model only
 	FromTask    Kind = "task"   // what the agent set its sub-agent to do
 	FromQuiet   Kind = "quiet"  // the agent's word that is not delivered to the owner
 	// FromSummary stands for the part of the session before its floor. It is the

@@ -113,6 +113,9 @@ func (t *turn) begin(ctx context.Context, take []string) *ending {
 	if err := t.list(ctx); err != nil {
 		return t.failed(ctx, "the tools could not be listed", err)
 	}
+	if err := t.tellSkills(ctx); err != nil {
+		return t.failed(ctx, "what skills there are could not be recorded", err)
+	}
 	if err := t.route(ctx); err != nil {
 		return t.failed(ctx, "the choice of a model could not be recorded", err)
 	}

@@ -36,11 +36,12 @@ type Call struct {
 	material *provenance.Material
 	// reading is the same, also where material was left out; set before it runs.
 	reading   *provenance.Material
-	delegates bool          // a sub-agent's words have reached it
-	traced    bool          // whether its arguments were; set before it runs
-	given     []string      // their labels
-	refusal   protocol.Code // of the last effect that was decided against; empty: none
-	acted     bool          // it asked for an effect that changes something, here or outside
+	delegates bool            // a sub-agent's words have reached it
+	skills    map[string]bool // whose texts have
+	traced    bool            // whether its arguments were; set before it runs
+	given     []string        // their labels
+	refusal   protocol.Code   // of the last effect that was decided against; empty: none
+	acted     bool            // it asked for an effect that changes something, here or outside
 }
 
 // Call begins to serve a call of a plugin.
@@ -93,7 +94,7 @@ func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error)
 // harmless effects leave everything as it is, wherever.
 func harmless(effect string) bool {
 	switch effect {
-	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read":
+	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read", "skill.read":
 		return true
 	}
 	return false
@@ -146,6 +147,8 @@ func (c *Call) perform(ctx context.Context, name string, args []byte) ([]byte, e
 		return c.scheduleCancel(ctx, args)
 	case "schedule.read":
 		return c.scheduleRead(ctx, args)
+	case "skill.read":
+		return c.skillRead(ctx, args)
 	case "agent.run":
 		return c.agentRun(ctx, args)
 	case "owner.approve":

@@ -145,18 +145,27 @@ func (e *Effects) powersOf(plugin string, spec *manifest.ToolSpec) []string {
 // hand them to a sub-agent: its manifest asks for nothing else, and the gate holds
 // it to that.
 func (e *Effects) onlyDelegates(plugin string, spec *manifest.ToolSpec) bool {
+	return spec.Power() == "tool.call" && e.asksOnly(plugin, "agent.run")
+}
+
+// asksOnly tells a plugin whose manifest requires one capability, and beside it the
+// time and the log at most.
+func (e *Effects) asksOnly(plugin, name string) bool {
 	m, ok := e.cfg.Plugins.Manifest(plugin)
-	if !ok || spec.Power() != "tool.call" {
+	if !ok {
 		return false
 	}
-	delegates := false
+	found := false
 	for _, r := range m.Requires {
-		delegates = delegates || r.Capability == "agent.run"
-		if r.Capability != "agent.run" && !harmless(r.Capability) {
+		switch r.Capability {
+		case name:
+			found = true
+		case "clock.read", "log.write":
+		default:
 			return false
 		}
 	}
-	return delegates
+	return found
 }
 
 // heritage is an origin for work that goes on from here: with all that the session

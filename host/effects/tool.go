@@ -34,6 +34,7 @@ type ToolResult struct {
 	Effect string   // id in the audit log
 	// Delegated: a sub-agent's words are in it, which are a model's.
 	Delegated bool
+	Skill     string // whose text it is, and nothing else: "mail-helper by ACME"
 }
 
 // CallTool calls a tool ("plugin/tool") for an actor, through the gate, under
@@ -94,6 +95,7 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 				result.Code = cmp.Or(call.refused(), protocol.Failed)
 			}
 			result.Labels, result.Effect, result.Delegated = call.labelled(spec.Labels), f.ID(), call.hasDelegated()
+			result.Skill = call.skill()
 			return nil
 		},
 	})

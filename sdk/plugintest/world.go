@@ -34,6 +34,8 @@ type World struct {
 	Model func(model.Request) (model.Response, error)
 	// Agent answers agent.run; nil has every task done.
 	Agent func(task string, tools []string) (text, reason, notice string)
+	// Skills answers skill.read: texts by "skill" and "skill/file".
+	Skills map[string]string
 	// Now is the time; zero is the noon of a day in 2026.
 	Now time.Time
 
@@ -132,6 +134,7 @@ type effectArgs struct {
 	Text    string          `json:"text"`
 	Tool    string          `json:"tool"`
 	Task    string          `json:"task"`
+	Skill   string          `json:"skill"`
 	Tools   []string        `json:"tools"`
 	Args    json.RawMessage `json:"args"`
 	Request model.Request   `json:"request"`
@@ -195,6 +198,8 @@ func (w *World) answer(name string, a effectArgs) (any, error) {
 		return struct{}{}, nil
 	case "schedule.create", "schedule.cancel", "schedule.read":
 		return w.schedule(name, a)
+	case "skill.read":
+		return w.skill(a)
 	case "agent.run":
 		return w.delegate(a)
 	case "tool.call":
