@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -384,5 +385,49 @@ func TestSubAgentAfterCrash(t *testing.T) {
 	}
 	if state, _, err := s.Outcome(t.Context(), "m3"); err != nil || state != agent.Dropped {
 		t.Errorf("a task that was not begun is %s, %v", state, err)
+	}
+}
+
+// whom notes which plugin each conversation asked.
+type whom struct {
+	*script
+	mu    sync.Mutex
+	asked map[bool][]string // by whether a sub-agent did
+}
+
+func (w *whom) Complete(ctx context.Context, o gate.Origin, plugin string, req model.Request, delta func(model.Delta)) (model.Response, error) {
+	w.mu.Lock()
+	w.asked[gate.IsSub(o.Session)] = append(w.asked[gate.IsSub(o.Session)], plugin)
+	w.mu.Unlock()
+	return w.script.Complete(ctx, o, plugin, req, delta)
+}
+
+// TestSubAgentAsksTheChosenModel: what the owner keeps with one model in a
+// conversation does not go to another by way of a sub-agent.
+func TestSubAgentAsksTheChosenModel(t *testing.T) {
+	t.Parallel()
+	m := &whom{asked: map[bool][]string{}, script: &script{}}
+	m.reply = func(_ context.Context, _ int, req model.Request, _ func(model.Delta)) (model.Response, error) {
+		if last := req.Messages[len(req.Messages)-1]; last.Text == "go" {
+			return want(delegated("work")), nil
+		}
+		return say("done"), nil
+	}
+	c := &company{reports: make(chan agent.Report, 1), errs: make(chan error, 1)}
+	c.box.add("delegate/run", capability.Write, c.delegate)
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := openStore(t, path)
+	name := "local/small"
+	if err := s.Record(t.Context(), &agent.Step{Session: "s", Agent: "main", Model: &name}); err != nil {
+		t.Fatal(err)
+	}
+	c.fixture = startOn(t, s, m, &c.box)
+	c.agent.Store(c.Agent)
+	c.ask("go")
+	if err := <-c.errs; err != nil {
+		t.Fatal(err)
+	}
+	if own, sub := m.asked[false], m.asked[true]; len(sub) != 1 || sub[0] != "local" || own[0] != "local" {
+		t.Errorf("the agent asked %q, its sub-agent %q", own, sub)
 	}
 }
