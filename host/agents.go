@@ -23,8 +23,8 @@ func (h *Host) openAgents(context.Context) error {
 	for name, f := range h.file.Agents {
 		a, err := agent.New(agent.Config{
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h}, Price: h.price,
-			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute, ContextTokens: f.Context},
-			Zone:   h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
+			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute, ContextTokens: f.Context}, SubAgents: f.SubAgents.limits(), Skills: h.agentSkills,
+			Zone: h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
 			Home: func(ctx context.Context, session string) string {
 				if session != defaultSession {
 					return session
@@ -120,14 +120,14 @@ func (t tools) List(_ context.Context, _ string) ([]agent.Tool, error) {
 
 func (t tools) Call(ctx context.Context, o gate.Origin, tool string, args json.RawMessage) (agent.Result, error) {
 	r, err := t.effects.CallTool(ctx, policy.Entity{Type: "agent", ID: o.Agent}, o, tool, args)
-	return agent.Result{Text: r.Text, IsError: r.IsError, Code: r.Code, Labels: r.Labels}, err
+	return agent.Result{Text: r.Text, IsError: r.IsError, Code: r.Code, Labels: r.Labels, Delegated: r.Delegated, Skill: r.Skill}, err
 }
 
 // turns puts turns on the audit log.
 type turns struct{ *Host }
 
 func (t turns) Turn(ctx context.Context, v agent.Turn) error {
-	r := audit.Record{Kind: audit.Turn, Actor: "agent:" + v.Agent, Agent: v.Agent, Session: v.Session, Turn: v.ID, Status: string(v.Reason), Detail: v.Detail}
+	r := audit.Record{Kind: audit.Turn, Parent: v.Effect, Actor: "agent:" + v.Agent, Agent: v.Agent, Session: v.Session, Turn: v.ID, Status: string(v.Reason), Detail: v.Detail}
 	if !v.Ended.IsZero() {
 		t.allowances.review(ctx, v.Agent, v.Session)
 		r.Micros = v.Ended.Sub(v.Started).Microseconds()
@@ -143,16 +143,18 @@ func (h *Host) Deliver(ctx context.Context, name, session, text string) error {
 	if !ok {
 		return protocol.Errorf(protocol.NotFound, "no agent %q has a channel to the owner", name)
 	}
+	session, _ = a.Reports(session, "")
 	return a.Notify(ctx, h.channels.OwnersSession(ctx, name, session), text)
 }
 
 // approvalChanged tells the session that caused it that the owner is asked, or
 // that the question ended.
 func (h *Host) approvalChanged(ap gate.Approval) {
+	session, turn := h.reports(ap)
 	if a, ok := h.agents[ap.Agent]; ok && ap.State == gate.Waiting {
-		a.Asked(ap.Session, ap.Turn, fmt.Sprint(ap.ID), ap.Capability+" "+ap.Resource)
+		a.Asked(session, turn, fmt.Sprint(ap.ID), ap.Capability+" "+ap.Resource)
 	}
-	h.channels.Asked(ap)
+	h.channels.Asked(ap, session)
 }
 
 func riskOf(power string) capability.Risk {

@@ -64,6 +64,9 @@ func (b backend) approval(a gate.Approval) control.Approval {
 	if a.State != gate.Waiting {
 		return out
 	}
+	if session, _ := b.reports(a); session != a.Session {
+		out.Parent = session
+	}
 	if g, err := a.AsGrant(); err != nil {
 		out.NoGrant = err.Error()
 	} else {
@@ -122,11 +125,20 @@ func (b backend) said(ctx context.Context, a gate.Approval) string {
 	if a.Turn == "" {
 		return ""
 	}
-	text, err := b.state.TurnText(ctx, a.Turn)
+	_, turn := b.reports(a)
+	text, err := b.state.TurnText(ctx, turn)
 	if err != nil {
 		return ""
 	}
 	return text
+}
+
+// reports tells for which conversation, and which turn of it, a request was made.
+func (h *Host) reports(a gate.Approval) (session, turn string) {
+	if its, ok := h.agents[a.Agent]; ok {
+		return its.Reports(a.Session, a.Turn)
+	}
+	return a.Session, a.Turn
 }
 
 // AnswerApproval answers a waiting approval.

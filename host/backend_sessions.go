@@ -24,7 +24,7 @@ func (b backend) Sessions(ctx context.Context) ([]control.Session, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, control.Session{Turns: spent.Turns, Spent: b.spent(spent), ID: s.ID, Agent: name, Started: s.Created, LastTurn: s.Updated, Labels: s.Labels, Busy: b.agents[name].Running(s.ID) != ""})
+			out = append(out, control.Session{Turns: spent.Turns, Spent: b.spent(spent), ID: s.ID, Agent: name, Parent: s.Parent, Started: s.Created, LastTurn: s.Updated, Labels: s.Labels, Busy: b.agents[name].Running(s.ID) != ""})
 		}
 	}
 	return out, nil

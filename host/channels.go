@@ -61,6 +61,9 @@ func (d desk) Waits(id int64) bool {
 func (d desk) Question(a gate.Approval) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s wants to %s: %s\n", strings.TrimPrefix(a.Actor, "agent:"), capability.Phrase(a.Capability), code(a.Resource))
+	if gate.IsSub(a.Session) {
+		b.WriteString("on behalf of: a sub-agent that it set to work\n")
+	}
 	for _, r := range a.Reasons {
 		fmt.Fprintf(&b, "why it asks: %s\n", code(r.Message))
 	}

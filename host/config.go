@@ -65,6 +65,10 @@ type AgentFile struct {
 	// Budget bounds what the agent uses, whatever starts its turns:
 	// "2000000tokens/day", "50usd/month".
 	Budget []string `yaml:"budget"`
+	// Skills are those that the agent may use, by name; absent: all.
+	Skills *[]string `yaml:"skills"`
+	// SubAgents bounds what the agent sets to work for itself.
+	SubAgents SubAgentsFile `yaml:"subagents"`
 	// Heartbeat, if set, has the agent look after things by itself.
 	Heartbeat *HeartbeatFile `yaml:"heartbeat"`
 }
@@ -112,7 +116,7 @@ func readFile(home string) (File, error) {
 		if a.Steps < 0 || a.Tokens < 0 || a.Minutes < 0 {
 			return f, fmt.Errorf("%s: agent %q: limits can't be negative", path, name)
 		}
-		if err := errors.Join(a.check(), a.checkModels()); err != nil {
+		if err := errors.Join(a.check(), a.checkModels(), a.SubAgents.check()); err != nil {
 			return f, fmt.Errorf("%s: agent %q: %w", path, name, err)
 		}
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/ambithost/ambit/host/effects/secret"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/host/skill"
 	"github.com/ambithost/ambit/host/store"
 	"github.com/ambithost/ambit/registry"
 )
@@ -52,6 +53,7 @@ type Host struct {
 	gate     *gate.Gate
 	secrets  *secret.Store
 	effects  *effects.Effects
+	skills   *skill.Store
 	agents   map[string]*agent.Agent
 	channels *channel.Service
 	previews previews
@@ -85,7 +87,7 @@ func Open(ctx context.Context, cfg Config) (h *Host, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.recordStart,
+		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openSkills, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.recordStart,
 	} {
 		if err := step(ctx); err != nil {
 			return h, err
@@ -213,7 +215,7 @@ func (h *Host) openEffects(ctx context.Context) (err error) {
 		return err
 	}
 	h.effects, err = effects.New(effects.Config{
-		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h},
+		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h}, Delegates: delegates{h}, Skills: library{h},
 		Workspace: h.workspace, DefaultModel: h.modelFor, Cost: h.modelCost, OwnerSeen: h.seen, Zone: h.zone, Now: h.now, Logger: h.log,
 	})
 	return err

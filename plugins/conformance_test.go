@@ -126,6 +126,10 @@ func arguments(name string) map[string]string {
 		return map[string]string{"run": `{"language": "starlark", "code": "print('a')\nresult = 6 * 7"}`}
 	case "schedule":
 		return map[string]string{"add": `{"text": "A sample", "every": "1h"}`, "cancel": `{"id": "s1"}`}
+	case "skills":
+		return map[string]string{"use": `{"skill": "sample"}`, "file": `{"skill": "sample", "path": "a.md"}`}
+	case "delegate":
+		return map[string]string{"run": `{"task": "A sample", "tools": ["notes/read"]}`}
 	case "playbank":
 		return map[string]string{"charge": `{"amount": 100, "currency": "USD", "merchant": "A shop"}`, "ledger": `{"card": "play"}`}
 	case "moltbook":
@@ -139,6 +143,8 @@ func arguments(name string) map[string]string {
 func world(name string) *plugintest.World {
 	w := new(plugintest.World)
 	switch name {
+	case "skills":
+		w.Skills = map[string]string{"sample": "Do it well.", "sample/a.md": "Rule 1."}
 	case "notes":
 		w.SetFile("notes/sample.md", []byte("A sample.\n"))
 	case "schedule":

@@ -69,6 +69,9 @@ type Result struct {
 	IsError bool
 	Code    protocol.Code // why it is an error; empty: failed
 	Labels  []string
+	// Delegated: a sub-agent's words are in it, which are a model's.
+	Delegated bool
+	Skill     string // the text is this skill's, and nothing else: "mail-helper by ACME"
 }
 
 // Recorder puts a turn's begin and end on the audit log.
@@ -93,6 +96,7 @@ type Config struct {
 	// false: there is no price for it. Nil: there are no prices.
 	Price     func(Route, model.Usage) (int64, bool)
 	Limits    Limits           // zero fields: defaults
+	SubAgents SubAgents        // zero fields: defaults
 	Backoff   time.Duration    // before the first retry of the model, then doubled; 0: 1 s
 	Debounce  time.Duration    // how long after a channel's message a turn begins, for what is written in pieces; 0: at once
 	Clock     clock.Clock      // nil: the machine's
@@ -101,7 +105,9 @@ type Config struct {
 	Warden    Warden           // nil: nothing is held, and nothing recorded
 	// Home tells in which session the owner is now, for what the clock starts in
 	// a session; nil: in that one.
-	Home      func(ctx context.Context, session string) string
+	Home func(ctx context.Context, session string) string
+	// Skills tells what the agent can use, for people and models; nil: there are none.
+	Skills    func(ctx context.Context, agent string) []Skill
 	Chronicle Chronicle      // nil: turns are not told what happened
 	Zone      *time.Location // the owner's; nil: time.Local
 	Logger    hclog.Logger   // nil: silent
@@ -193,7 +199,8 @@ func New(cfg Config) (*Agent, error) {
 		return nil, errors.New("agent: store, model and tools are required")
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
-	if err := cfg.Limits.validate(); err != nil {
+	cfg.SubAgents = cfg.SubAgents.withDefaults()
+	if err := errors.Join(cfg.Limits.validate(), cfg.SubAgents.validate()); err != nil {
 		return nil, err
 	}
 	if cfg.Backoff <= 0 {
@@ -237,6 +244,9 @@ func (a *Agent) Start(ctx context.Context) error {
 	waiting, err := a.cfg.Store.Waiting(ctx, a.cfg.Name)
 	if err != nil {
 		return fmt.Errorf("agent %s: unanswered messages: %w", a.cfg.Name, err)
+	}
+	if waiting, err = a.dropTasks(ctx, waiting); err != nil {
+		return fmt.Errorf("agent %s: tasks of sub-agents that were not begun: %w", a.cfg.Name, err)
 	}
 	if err := a.time.setHeartbeat(ctx); err != nil {
 		return fmt.Errorf("agent %s: heartbeat: %w", a.cfg.Name, err)

@@ -33,6 +33,8 @@ type outcome struct {
 	text   string // for the model
 	short  string // for people
 	labels []string
+	agents bool   // a sub-agent's words are in it
+	skill  string // whose text it is
 	err    error
 }
 
@@ -172,6 +174,12 @@ func (t *turn) keep(ctx context.Context, uses []*use) error {
 		entry := t.resultEntry(u.call.ID, u.outcome)
 		if u.toolSpoke() {
 			entry.Source = SourceOf(t.material, u.tool, u.call.Args, u.labels)
+			switch {
+			case u.skill != "":
+				entry.Source = &provenance.Source{Kind: provenance.Tool, Name: u.tool.Name + " (skill " + u.skill + ")", Labels: slices.Clone(u.labels)}
+			case u.agents:
+				entry.Source = &provenance.Source{Kind: provenance.Agent, Name: u.tool.Name, Labels: slices.Clone(u.labels)}
+			}
 		}
 		step.Entries = append(step.Entries, entry)
 		step.Calls = append(step.Calls, u.journal(t, u.state))

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -68,7 +69,8 @@ type job struct {
 	steers  string // id of the running turn that was to take the message in
 	alone   bool   // no turn for other messages takes it in
 	open    *OpenTurn
-	drop    bool // the owner said stop: close what is open, begin nothing
+	task    *Task // of a sub-agent
+	drop    bool  // the owner said stop: close what is open, begin nothing
 }
 
 func (l *line) queue(j job) { l.jobs = append(l.jobs, j) }
@@ -139,6 +141,8 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 
 func (a *Agent) check(ctx context.Context, m Message) error {
 	switch {
+	case gate.IsSub(m.Session):
+		return protocol.Errorf(protocol.Invalid, "%s is a sub-agent's conversation: it ends with its task, and only the agent speaks in it", m.Session)
 	case !sessionName.MatchString(m.Session):
 		return protocol.Errorf(protocol.Invalid, "session %q: want up to 128 letters, digits and -_.:@/", m.Session)
 	case strings.TrimSpace(m.Text) == "" && len(m.Images) == 0:

@@ -67,6 +67,7 @@ func (t *turn) entry(k Kind, m model.Message) Entry {
 func (t *turn) publish(e Event) {
 	e.Session, e.Turn = t.Session, t.Turn.ID
 	t.a.publish(e)
+	t.publishAbove(e)
 }
 
 // publishEntries tells subscribers what people read: not tool results, which
@@ -74,7 +75,7 @@ func (t *turn) publish(e Event) {
 // to nobody, and summaries.
 func (t *turn) publishEntries(entries []Entry) {
 	for _, e := range entries {
-		if !slices.Contains([]Kind{FromTool, FromClock, FromWake, FromQuiet, FromSummary}, e.Kind) && e.Message.Text != "" {
+		if !slices.Contains([]Kind{FromTool, FromClock, FromWake, FromQuiet, FromSummary, FromSkills}, e.Kind) && e.Message.Text != "" {
 			t.publish(Event{Type: EventMessage, Kind: e.Kind, Text: e.Message.Text})
 		}
 	}

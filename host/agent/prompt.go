@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/model"
 )
 
@@ -19,6 +20,9 @@ Messages from the host tell you the time and what happened to your calls. Say pl
 
 func (t *turn) system() string {
 	s := fmt.Sprintf(charter, t.Agent)
+	if gate.IsSub(t.Session) {
+		s += "\n\n" + subCharter
+	}
 	if extra := strings.TrimSpace(t.a.cfg.Instructions); extra != "" {
 		s += "\n\n" + extra
 	}
@@ -33,6 +37,9 @@ func (t *turn) list(ctx context.Context) error {
 	}
 	t.tools, t.offer = make(map[string]Tool, len(tools)), make([]model.Tooldef, 0, len(tools))
 	for _, tool := range tools {
+		if !t.offered(tool.Name) {
+			continue
+		}
 		name := strings.Replace(tool.Name, "/", "__", 1)
 		t.tools[name] = tool
 		t.offer = append(t.offer, model.Tooldef{Name: name, Description: tool.Description, Input: tool.Input})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -64,7 +65,7 @@ func (t *turn) closeOpen(ctx context.Context, open *OpenTurn) (again bool, err e
 			t.doubt[fingerprint(c.Tool, c.Args)] = true
 		}
 	}
-	again = len(open.Triggers) > 0 && !t.job.drop
+	again = len(open.Triggers) > 0 && !t.job.drop && !gate.IsSub(t.Session)
 	for _, tr := range open.Triggers {
 		again = again && tr.Attempts < maxAttempts
 	}
@@ -87,7 +88,7 @@ func (t *turn) settle(ctx context.Context, c model.ToolCall, journal []Call) *us
 	switch {
 	case !begun:
 		u.outcome = failure(protocol.Unavailable, "The call was not made: the host ended before it.")
-	case u.tool.Idempotent && !t.job.drop:
+	case u.tool.Idempotent && !t.job.drop && !gate.IsSub(t.Session):
 		t.perform(ctx, []*use{u})
 	default:
 		text := "The host ended while the call was under way. Whether it took effect is unknown. Do not repeat it before you know."
@@ -104,6 +105,8 @@ func (t *turn) interrupted(ctx context.Context, again bool, unsure []string) err
 	switch {
 	case again:
 		notice += " What started it is being taken up again."
+	case gate.IsSub(t.Session):
+		notice += " It was a sub-agent's, and whom it would report to is gone. It is not taken up again."
 	case t.job.drop:
 		notice += " The owner said stop, so it is not taken up again."
 	default:

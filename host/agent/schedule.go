@@ -14,6 +14,9 @@ const (
 	KindCommand   = "command" // the owner's word to the host about a session
 	KindSchedule  = "schedule"
 	KindHeartbeat = "heartbeat"
+	// KindTask starts a sub-agent's turn. In the policy's input stands what started
+	// the turn that set it to work.
+	KindTask = "task"
 )
 
 // Who makes schedules beside plugins ("plugin:NAME").

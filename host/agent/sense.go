@@ -191,6 +191,10 @@ func (t *turn) opening(ctx context.Context, step *Step) error {
 	if t.kind == KindCommand {
 		return nil // its end says what was done
 	}
+	if t.job.task != nil {
+		t.takeTask(ctx, step)
+		return nil
+	}
 	if t.job.open != nil || t.kind == KindMessage {
 		step.Entries = []Entry{t.clock(ctx, "")}
 		if t.job.open == nil { // else it is in the history

@@ -17,7 +17,7 @@ type Trigger struct {
 	Session  string
 	Channel  string // where it came from; "" is the command line
 	SourceID string // the source's own id, unique within the channel; "" is not de-duplicated
-	Kind     string // [KindMessage], [KindCommand], [KindSchedule], [KindHeartbeat]
+	Kind     string // [KindMessage], [KindCommand], [KindSchedule], [KindHeartbeat], [KindTask]
 	From     string // who wrote it, if not the owner
 	Text     string // of a trigger of the clock the owner's words alone, see [Wake]
 	Images   []ImageRef
@@ -59,6 +59,7 @@ type Turn struct {
 	Agent   string
 	Session string
 	Trigger string // id of the trigger that started it
+	Effect  string // that set a sub-agent to work; not stored
 	Reason  Reason
 	Detail  string // one line for people
 	Steps   int    // model calls
@@ -76,6 +77,7 @@ type Session struct {
 	ID      string
 	Agent   string
 	Labels  []string // union of what its tool results carried, sorted
+	Parent  string   // the session whose sub-agent's it is; empty: none
 	Floor   int64    // entries before it are no longer given to the model
 	Model   string   // "plugin" or "plugin/model" that the owner chose for it; empty: the agent's
 	Created time.Time
@@ -95,6 +97,8 @@ const (
 	FromHost    Kind = "notice" // the host's word to owner and model
 	FromClock   Kind = "clock"  // when a turn began; for the model only
 	FromWake    Kind = "wake"   // what a schedule or a heartbeat says; its Source tells whose word it is
+	FromSkills  Kind = "skills" // the host's list of skills; for the model only
+	FromTask    Kind = "task"   // what the agent set its sub-agent to do
 	FromQuiet   Kind = "quiet"  // the agent's word that is not delivered to the owner
 	// FromSummary stands for the part of the session before its floor. It is the
 	// host's text; what a model wrote in it is marked as the session's labels say.
@@ -143,6 +147,7 @@ type Call struct {
 // Step is one write of the journal; all of it happens or nothing.
 type Step struct {
 	Begin   *Turn  // a turn that begins; its session is made when it is new
+	Parent  string // with Begin: the session whose sub-agent's this one is
 	Agent   string // without Begin: whose session is made when it is new; "": none is
 	Turn    string // the turn all else belongs to
 	Session string

@@ -39,6 +39,8 @@ type turn struct {
 	resumed  string          // the turn that this one takes up
 	denied   tally
 	path     path // which models it may ask
+	limits   Limits
+	below    below // what sub-agents do for it; guarded by a.mu
 }
 
 // ending is how a turn ended, and what the owner and the model read about it.
@@ -50,7 +52,7 @@ type ending struct {
 
 func newTurn(a *Agent, l *line, j job, cancel context.CancelCauseFunc) *turn {
 	t := &turn{a: a, line: l, job: j, cancel: cancel, over: make(chan struct{}), callIDs: map[string]bool{}, doubt: map[string]bool{}, denied: tally{}}
-	t.kind = kindOf(j)
+	t.kind, t.limits = kindOf(j), a.cfg.Limits
 	t.Turn = Turn{ID: j.trigger.Turn, Agent: a.cfg.Name, Session: l.session, Trigger: j.trigger.ID, Reason: Active}
 	t.steerable = j.open == nil
 	if j.open != nil {
@@ -63,7 +65,7 @@ func (t *turn) run(ctx context.Context) {
 	if t.job.trigger.Channel == clockChannel || t.job.open != nil {
 		defer t.a.Poke() // its schedule waits for the end
 	}
-	ctx, done := context.WithTimeoutCause(ctx, t.a.cfg.Limits.Wall, errWall)
+	ctx, done := context.WithTimeoutCause(ctx, t.limits.Wall, errWall)
 	defer done()
 	take := []string{t.job.trigger.ID}
 	if open := t.job.open; open != nil {
@@ -126,6 +128,9 @@ func (t *turn) begin(ctx context.Context, take []string) *ending {
 	if err := t.list(ctx); err != nil {
 		return t.failed(ctx, "the tools could not be listed", err)
 	}
+	if err := t.tellSkills(ctx); err != nil {
+		return t.failed(ctx, "what skills there are could not be recorded", err)
+	}
 	if err := t.route(ctx); err != nil {
 		return t.failed(ctx, "the choice of a model could not be recorded", err)
 	}
@@ -146,6 +151,10 @@ func (t *turn) load(ctx context.Context) (err error) {
 		return err
 	}
 	fresh := slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return e.Seq <= known.upto })
+	if task := t.job.task; task != nil {
+		t.session.Labels, t.material, t.session.Model = task.Origin.Labels, task.Origin.Material, t.below.model
+		return nil
+	}
 	t.material = known.material.With(textsOf(fresh, t.session.Labels)...)
 	t.history = slices.DeleteFunc(all, func(e Entry) bool { return e.Seq < t.session.Floor })
 	return nil
@@ -159,9 +168,8 @@ func (t *turn) step(ctx context.Context) *ending {
 	if err := t.steer(ctx); err != nil {
 		return t.failed(ctx, "a message could not be recorded", err)
 	}
-	limits := t.a.cfg.Limits
-	if t.Steps >= limits.Steps {
-		return &ending{Limited, fmt.Sprintf("The turn ended after %d steps, the limit for one turn. Any message lets it go on.", t.Steps)}
+	if t.Steps >= t.limits.Steps {
+		return t.limited("%d steps, the limit for one turn", t.Steps)
 	}
 	resp, end := t.complete(ctx)
 	if end != nil {
@@ -175,9 +183,8 @@ func (t *turn) step(ctx context.Context) *ending {
 			return t.failed(ctx, "the model's answer could not be recorded", err)
 		}
 	}
-	if used := t.Usage.Input + t.Usage.Output; used >= limits.Tokens && (len(resp.Calls) > 0 || t.waits()) {
-		end = &ending{Limited, fmt.Sprintf("The turn ended after %d tokens, the limit for one turn is %d. Any message lets it go on.", used, limits.Tokens)}
-		return t.skip(ctx, resp.Calls, end, tooLate)
+	if used := t.used(); used >= t.limits.Tokens && (len(resp.Calls) > 0 || t.waits()) {
+		return t.skip(ctx, resp.Calls, t.limited("%d tokens, the limit for one turn is %d", used, t.limits.Tokens), tooLate)
 	}
 	if len(resp.Calls) > 0 {
 		leave() // a tool may wait for the owner, or for another turn
@@ -187,6 +194,15 @@ func (t *turn) step(ctx context.Context) *ending {
 		return nil
 	}
 	return &ending{Done, remark(resp)}
+}
+
+// limited is the end of a turn that reached a limit.
+func (t *turn) limited(format string, args ...any) *ending {
+	text := "The turn ended after " + fmt.Sprintf(format, args...) + "."
+	if !gate.IsSub(t.Session) {
+		text += " Any message lets it go on."
+	}
+	return &ending{Limited, text}
 }
 
 // remark is what the owner must know about a last answer.
@@ -276,7 +292,7 @@ func (t *turn) failed(ctx context.Context, what string, err error) *ending {
 		case errors.Is(cause, errClosing):
 			return &ending{Interrupted, ""}
 		case errors.Is(cause, errWall):
-			return &ending{Limited, fmt.Sprintf("The turn ended after %v, the limit for one turn. Any message lets it go on.", t.a.cfg.Limits.Wall)}
+			return t.limited("%v, the limit for one turn", t.limits.Wall)
 		}
 	}
 	if protocol.CodeOf(err) == protocol.Killed {
@@ -286,7 +302,11 @@ func (t *turn) failed(ctx context.Context, what string, err error) *ending {
 }
 
 func (t *turn) origin() gate.Origin {
-	return gate.Origin{Agent: t.Agent, Session: t.Session, Turn: t.Turn.ID, Trigger: t.kind, Labels: t.session.Labels, Material: t.material}
+	o := gate.Origin{Agent: t.Agent, Session: t.Session, Turn: t.Turn.ID, Trigger: t.kind, Labels: t.session.Labels, Material: t.material}
+	if task := t.job.task; task != nil { // what started the agent's turn started this one, for policy and budgets
+		o.Trigger, o.Parent, o.Bounds = task.Origin.Trigger, task.Origin.Parent, task.Origin.Bounds
+	}
+	return o
 }
 
 // finish puts the end on disk. A turn that the host's own end cut off stays
@@ -324,5 +344,7 @@ func (t *turn) leave() {
 	t.a.mu.Lock()
 	defer t.a.mu.Unlock()
 	t.line.current = nil
-	t.a.remember(t)
+	if t.job.task == nil { // a sub-agent's conversation is not gone on with
+		t.a.remember(t)
+	}
 }

@@ -85,6 +85,8 @@ const (
 	// Schedule is what happened to a schedule, which Resource names: created,
 	// removed, run, disabled.
 	Schedule Kind = "schedule"
+	// Skill was added or removed; Resource is its name.
+	Skill Kind = "skill"
 	// Start is the host coming up.
 	Start Kind = "start"
 	// Recovery is what a start found (a torn record, unknown outcomes) and

@@ -18,17 +18,17 @@ type shown struct {
 	ref    string // of the message, if it can be replaced
 }
 
-// Asked brings a question to the owner: into the conversation it came from, if
-// that is the owner's, else to where the owner wrote last. When it was answered,
+// Asked brings a question to the owner: into the conversation session, which it
+// came from or for which, if that is the owner's, else to where the owner wrote last. When it was answered,
 // elsewhere too, or has expired, the message says so. It does not wait.
-func (s *Service) Asked(a gate.Approval) {
+func (s *Service) Asked(a gate.Approval, session string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.started || s.closed {
 		return
 	}
 	if a.State == gate.Waiting {
-		s.work.Go(func() { s.ask(s.lifetime, a) })
+		s.work.Go(func() { s.ask(s.lifetime, a, session) })
 		return
 	}
 	list := s.shown[a.ID]
@@ -42,8 +42,8 @@ func (s *Service) Asked(a gate.Approval) {
 	}
 }
 
-func (s *Service) ask(ctx context.Context, a gate.Approval) {
-	p, ok := s.ownerFor(ctx, a)
+func (s *Service) ask(ctx context.Context, a gate.Approval, session string) {
+	p, ok := s.ownerFor(ctx, a.Agent, session)
 	if !ok || a.Plugin == p.Plugin || a.Actor == "plugin:"+p.Plugin {
 		return // to ask over a channel whether it may send would ask again, without end
 	}
@@ -131,13 +131,13 @@ func (s *Service) shownTo(k key, id int64) (digest string, ok bool) {
 }
 
 // ownerFor is whom a question goes to.
-func (s *Service) ownerFor(ctx context.Context, a gate.Approval) (Peer, bool) {
-	if k, ok := s.peerOf(a.Session); ok {
+func (s *Service) ownerFor(ctx context.Context, agent, session string) (Peer, bool) {
+	if k, ok := s.peerOf(session); ok {
 		if p, known, err := s.cfg.Store.Peer(ctx, k.plugin, k.person); err == nil && known && p.Role == Owner {
 			return p, true
 		}
 	}
-	return s.home(ctx, a.Agent)
+	return s.home(ctx, agent)
 }
 
 // HomeSession is where the owner wrote to an agent last, over any channel; without

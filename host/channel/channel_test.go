@@ -381,7 +381,7 @@ func TestAChannelIsNotAskedAboutItself(t *testing.T) {
 		a := ask
 		a.ID = int64(i + 1)
 		change(&a)
-		f.Asked(a)
+		f.Asked(a, a.Session)
 	}
 	f.until("the last question", func() bool { return len(f.texts("c1")) > 0 })
 	if got := f.texts("c1"); len(got) != 1 || !strings.Contains(got[0], "Question 3") {
@@ -406,8 +406,8 @@ func TestHammerChannels(t *testing.T) {
 	wg.Go(func() {
 		for i := range each {
 			f.Refresh()
-			f.Asked(gate.Approval{ID: int64(i), Agent: "main", Session: "post:1:1", State: gate.Waiting, Digest: "d", Risk: capability.Write, Expires: time.Now().Add(time.Minute)})
-			f.Asked(gate.Approval{ID: int64(i), Agent: "main", Session: "post:1:1", State: gate.Approved, Digest: "d"})
+			f.Asked(gate.Approval{ID: int64(i), Agent: "main", Session: "post:1:1", State: gate.Waiting, Digest: "d", Risk: capability.Write, Expires: time.Now().Add(time.Minute)}, "post:1:1")
+			f.Asked(gate.Approval{ID: int64(i), Agent: "main", Session: "post:1:1", State: gate.Approved, Digest: "d"}, "post:1:1")
 		}
 	})
 	wg.Wait()

@@ -103,6 +103,9 @@ func (a *app) printApproval(w io.Writer, color bool, ap *control.Approval) {
 	if ap.Tool != "" {
 		t.add("with", ap.Tool)
 	}
+	if ap.Parent != "" {
+		t.add("on behalf of", "a sub-agent of session "+ap.Parent)
+	}
 	for _, r := range ap.Reasons {
 		t.add("why it asks", r.Message+" ("+r.Rule+")")
 	}

@@ -33,7 +33,11 @@ func (a *app) sessionsCmd() *cobra.Command {
 				if s.Busy {
 					last = "at work now"
 				}
-				t.addStyled(col{text: s.ID, style: bold}, col{text: s.Agent}, col{text: last}, col{text: fmt.Sprint(s.Turns)}, col{text: orDash(spentText(s.Spent))}, col{text: orDash(strings.Join(s.Labels, ", "))})
+				whose := s.Agent
+				if s.Parent != "" {
+					whose += ", for " + s.Parent
+				}
+				t.addStyled(col{text: s.ID, style: bold}, col{text: whose}, col{text: last}, col{text: fmt.Sprint(s.Turns)}, col{text: orDash(spentText(s.Spent))}, col{text: orDash(strings.Join(s.Labels, ", "))})
 			}
 			t.print(a.out, a.color)
 			return nil

@@ -22,6 +22,7 @@ type Approval struct {
 	Digest     string          `json:"digest"`             // of Args; the approval holds for this and nothing else
 	Reasons    []policy.Reason `json:"reasons,omitempty"`  // why policy asks
 	Session    string          `json:"session,omitempty"`
+	Parent     string          `json:"parent,omitempty"` // while it waits: the conversation whose sub-agent asks
 	Turn       string          `json:"turn,omitempty"`
 	Labels     []string        `json:"labels,omitempty"` // of the session
 	Said       string          `json:"said,omitempty"`   // the owner's words that began the turn

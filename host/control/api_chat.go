@@ -64,6 +64,7 @@ type ChatEvent struct {
 type Session struct {
 	ID       string    `json:"id"`
 	Agent    string    `json:"agent"`
+	Parent   string    `json:"parent,omitempty"` // the conversation whose sub-agent's this one is
 	Started  time.Time `json:"started"`
 	LastTurn time.Time `json:"last_turn,omitzero"`
 	Turns    int       `json:"turns"`

@@ -35,6 +35,7 @@ type Backend interface {
 	Chatter
 	Pairer
 	Scheduler
+	SkillKeeper
 	Caller
 }
 
@@ -220,6 +221,18 @@ type Scheduler interface {
 	// RunSchedule runs one beside its times and does not wait for its turn. One
 	// that runs is invalid.
 	RunSchedule(ctx context.Context, id string) (*ScheduleRun, error)
+}
+
+// SkillKeeper keeps skills.
+type SkillKeeper interface {
+	Skills(ctx context.Context) ([]Skill, error)
+	Skill(ctx context.Context, name string) (*SkillText, error)
+	// PreviewSkill reads a folder and adds nothing.
+	PreviewSkill(ctx context.Context, req SkillRequest) (*Skill, error)
+	// AddSkill is invalid when the folder is no longer what was previewed.
+	AddSkill(ctx context.Context, req SkillRequest) (*Skill, error)
+	// RemoveSkill is invalid for one that an agent's settings name.
+	RemoveSkill(ctx context.Context, name string) error
 }
 
 // Caller calls a tool as the owner.

@@ -86,6 +86,12 @@ func routes() []route {
 		{"DELETE /v1/schedules/{id}", nil, 0, gives((*exchange).removeSchedule)},
 		{"POST /v1/schedules/{id}/run", nil, 0, gives((*exchange).runSchedule)},
 
+		{"GET /v1/skills", nil, 0, lists(func(x *exchange) ([]Skill, error) { return x.Skills(x.ctx()) })},
+		{"POST /v1/skills/preview", nil, smallBody, takes((*exchange).previewSkill)},
+		{"POST /v1/skills", nil, smallBody, takes((*exchange).addSkill)},
+		{"GET /v1/skills/{name}", nil, 0, gives((*exchange).skill)},
+		{"DELETE /v1/skills/{name}", nil, 0, gives((*exchange).removeSkill)},
+
 		{"POST /v1/call", nil, callBody, takes((*exchange).call)},
 	}...)
 }

@@ -34,10 +34,14 @@ type Call struct {
 	labels  map[string]bool // of what other tools gave this call
 	// material is what the session has read and what other tools gave since.
 	material *provenance.Material
-	traced   bool          // whether its arguments were; set before it runs
-	given    []string      // their labels
-	refusal  protocol.Code // of the last effect that was decided against; empty: none
-	acted    bool          // it asked for an effect that changes something, here or outside
+	// reading is the same, also where material was left out; set before it runs.
+	reading   *provenance.Material
+	delegates bool            // a sub-agent's words have reached it
+	skills    map[string]bool // whose texts have
+	traced    bool            // whether its arguments were; set before it runs
+	given     []string        // their labels
+	refusal   protocol.Code   // of the last effect that was decided against; empty: none
+	acted     bool            // it asked for an effect that changes something, here or outside
 }
 
 // Call begins to serve a call of a plugin.
@@ -45,7 +49,7 @@ func (e *Effects) Call(caller Caller) *Call { return e.nested(caller, 0) }
 
 func (e *Effects) nested(caller Caller, depth int) *Call {
 	caller.Origin.Labels = slices.Clone(caller.Origin.Labels)
-	return &Call{e: e, caller: caller, depth: depth, streams: map[uint64]*stream{}, labels: map[string]bool{}, material: caller.Origin.Material}
+	return &Call{e: e, caller: caller, depth: depth, streams: map[uint64]*stream{}, labels: map[string]bool{}, material: caller.Origin.Material, reading: caller.Origin.Material}
 }
 
 // Close ends all streams of the call and the effects they belong to, and waits
@@ -90,7 +94,7 @@ func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error)
 // harmless effects leave everything as it is, wherever.
 func harmless(effect string) bool {
 	switch effect {
-	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read":
+	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read", "skill.read":
 		return true
 	}
 	return false
@@ -143,6 +147,10 @@ func (c *Call) perform(ctx context.Context, name string, args []byte) ([]byte, e
 		return c.scheduleCancel(ctx, args)
 	case "schedule.read":
 		return c.scheduleRead(ctx, args)
+	case "skill.read":
+		return c.skillRead(ctx, args)
+	case "agent.run":
+		return c.agentRun(ctx, args)
 	case "owner.approve":
 		return c.ownerApprove(ctx, args)
 	case "tool.call":

@@ -50,6 +50,7 @@ func (e *Effects) complete(ctx context.Context, actor policy.Entity, origin gate
 		Perform: func(ctx context.Context, f *gate.Flight) error {
 			inner := origin
 			inner.Parent = f.ID()
+			inner.Bounds = origin.Bounds.Answering()
 			inner.Material = nil // the model's server gets the conversation; that is what model.complete is
 			call := e.nested(Caller{Plugin: plugin, Origin: inner}, depth)
 			defer call.Close()

@@ -32,6 +32,9 @@ type ToolResult struct {
 	Code   protocol.Code
 	Labels []string // sorted
 	Effect string   // id in the audit log
+	// Delegated: a sub-agent's words are in it, which are a model's.
+	Delegated bool
+	Skill     string // whose text it is, and nothing else: "mail-helper by ACME"
 }
 
 // CallTool calls a tool ("plugin/tool") for an actor, through the gate, under
@@ -63,9 +66,12 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 		return ToolResult{}, err
 	}
 	traced := traceTool(origin.Material, spec, values)
+	if e.onlyDelegates(plugin, spec) {
+		traced = nil // judged where the sub-agent does something with it
+	}
 	var result ToolResult
 	err = e.cfg.Gate.Do(ctx, gate.Effect{
-		Capability: spec.Power(), Risk: spec.Level(), Actor: actor, Plugin: plugin, Resource: tool, Attributes: attrs, Args: record,
+		Capability: spec.Power(), Risk: spec.Level(), Actor: actor, Plugin: plugin, Tool: tool, Resource: tool, Attributes: attrs, Args: record,
 		Origin: origin, Arguments: traced, AskedFor: askedFor(origin.Material, spec),
 		Perform: func(ctx context.Context, f *gate.Flight) error {
 			inner := origin
@@ -75,6 +81,7 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 			}
 			call := e.nested(Caller{Plugin: plugin, Origin: inner}, depth)
 			defer call.Close()
+			call.reading = origin.Material
 			call.traced, call.given = len(traced) > 0, labelsOf(traced)
 			out, err := e.invokeTool(ctx, call, spec.Name, exact)
 			if (err != nil || out.IsError) && !call.hasActed() {
@@ -87,7 +94,8 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 			if result.IsError {
 				result.Code = cmp.Or(call.refused(), protocol.Failed)
 			}
-			result.Labels, result.Effect = call.labelled(spec.Labels), f.ID()
+			result.Labels, result.Effect, result.Delegated = call.labelled(spec.Labels), f.ID(), call.hasDelegated()
+			result.Skill = call.skill()
 			return nil
 		},
 	})
@@ -308,9 +316,17 @@ func (c *Call) read(tool string, r ToolResult) {
 	c.label(r.Labels)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.material = c.material.With(provenance.Text{
-		Source: provenance.Source{Kind: provenance.Tool, Name: tool, Labels: r.Labels}, Body: r.Text,
-	})
+	source := provenance.Source{Kind: provenance.Tool, Name: tool, Labels: r.Labels}
+	if r.Delegated {
+		source.Kind, c.delegates = provenance.Agent, true
+	}
+	c.reads(provenance.Text{Source: source, Body: r.Text})
+}
+
+func (c *Call) hasDelegated() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.delegates
 }
 
 // origin is where the call's next effect comes from: with what has reached the

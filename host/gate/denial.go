@@ -17,7 +17,7 @@ type Denial struct {
 	Plugin     string
 	Capability string
 	Resource   string
-	Rule       string // "latch", "plugin", "manifest", "grant", "approval", "audit", or a policy rule
+	Rule       string // "latch", "bounds", "plugin", "manifest", "grant", "approval", "audit", or a policy rule
 	Revision   string // policy revision, if policy denied
 	Message    string
 	Change     string // the command that would change it

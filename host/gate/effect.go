@@ -19,6 +19,7 @@ type Effect struct {
 	// Plugin holds the grant that is used: for a tool the plugin that
 	// provides it, for a plugin's own effect that plugin.
 	Plugin     string
+	Tool       string // plugin/tool if the effect is a call of it
 	Resource   string // for people: no secret, no query string
 	Attributes capability.Attributes
 	// Args is the exact request in JSON. Approvals are bound to its digest,
@@ -55,4 +56,7 @@ type Origin struct {
 	Material *provenance.Material
 	Tool     string // plugin/tool on whose behalf
 	Parent   string // id of the effect on whose behalf
+	// Bounds are what the turn may use at most: nil for an agent's own, never for
+	// a sub-agent's.
+	Bounds *Bounds
 }

@@ -45,6 +45,9 @@ func (g *Gate) evaluate(f *Flight) (Decision, error) {
 	if halted {
 		return refused(e.deny(protocol.Killed, "latch", halt.String(), halt.command()))
 	}
+	if err := e.bound(); err != nil {
+		return refused(err)
+	}
 	holder, err := g.cover(f)
 	if err != nil {
 		return refused(err)

@@ -179,6 +179,9 @@ func (g *Gate) Do(ctx context.Context, e Effect) error {
 		return g.refuse(ctx, f, err)
 	}
 	defer f.land()
+	if err := e.bound(); err != nil { // a sub-agent's bounds, before anybody's grant
+		return g.refuse(ctx, f, err)
+	}
 	holder, err := g.cover(f) // 2. grant
 	if err != nil {
 		return g.refuse(ctx, f, err)
@@ -231,6 +234,7 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 			Plugin: holder, Requires: &f.requires, Grant: g.forPolicy(f),
 			Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn, Trigger: e.Origin.Trigger,
 			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, AskedFor: e.AskedFor, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
+			Delegation: e.Origin.Bounds.forPolicy(),
 		},
 	}
 	f.asked = &req

@@ -33,8 +33,10 @@ func plainFlow(r *Request) []string {
 
 func plainNobodys(r *Request, a Argument) bool {
 	return (isDestination(a) || a.Role == "link") && a.Address && r.Action.Risk != "read" && r.Subject.Type == "agent" &&
-		!slices.Contains(a.Labels, "untrusted") && !a.OwnerNamed && !plainWhole(a, func(ArgumentSource) bool { return true })
+		!slices.Contains(a.Labels, "untrusted") && !a.OwnerNamed && !plainWhole(a, notAgents)
 }
+
+func notAgents(s ArgumentSource) bool { return s.Kind != "agent" }
 
 func isDestination(a Argument) bool { return a.Role == "destination" }
 
@@ -54,7 +56,7 @@ func plainMereName(r *Request) bool {
 func plainLookedUp(a Argument) bool {
 	return plainWhole(a, func(s ArgumentSource) bool {
 		meant := slices.Contains(s.Labels, Pointed) || s.RecordPercent >= 50
-		return s.Kind != "owner" && meant && !slices.Contains(s.Labels, "untrusted")
+		return s.Kind != "owner" && notAgents(s) && meant && !slices.Contains(s.Labels, "untrusted")
 	})
 }
 
@@ -70,7 +72,9 @@ func plainStranger(r *Request, a Argument) bool {
 	if a.Role != "destination" && a.Role != "link" || r.Action.Risk == "read" || !slices.Contains(a.Labels, "untrusted") || a.OwnerNamed {
 		return false
 	}
-	if plainWhole(a, func(s ArgumentSource) bool { return s.Kind != "owner" && !slices.Contains(s.Labels, "untrusted") }) {
+	if plainWhole(a, func(s ArgumentSource) bool {
+		return s.Kind != "owner" && notAgents(s) && !slices.Contains(s.Labels, "untrusted")
+	}) {
 		return false
 	}
 	byName := slices.Contains([]string{"social.message", "access.change", "calendar.write", "drive.write", "mail.change"}, r.Action.Name)
@@ -112,7 +116,7 @@ func plainSaid(r *Request) bool {
 	return !plainMoney(r) && plainAny(all, isContent) &&
 		!plainAny(all, func(a Argument) bool { return isContent(a) && !plainOwners(a) }) &&
 		!plainAny(all, func(a Argument) bool {
-			return isDestination(a) && !plainWhole(a, func(ArgumentSource) bool { return true })
+			return isDestination(a) && !plainWhole(a, notAgents)
 		})
 }
 
@@ -128,7 +132,7 @@ func argumentsOf(g *rand.Rand) []Argument {
 		}
 		for range g.IntN(3) {
 			a.Sources = append(a.Sources, ArgumentSource{
-				Kind: pick(g, "owner", "tool", "memory"), Name: pick(g, "", "web/fetch"), Whole: g.IntN(3) > 0, RecordPercent: pick[int64](g, 0, 49, 50, 100),
+				Kind: pick(g, "owner", "tool", "memory", "agent"), Name: pick(g, "", "web/fetch"), Whole: g.IntN(3) > 0, RecordPercent: pick[int64](g, 0, 49, 50, 100),
 				Labels: pick(g, nil, []string{"untrusted"}, []string{"private"}, []string{"untrusted", Pointed}, []string{"untrusted", Pointed, Document}, []string{"private", Pointed}),
 			})
 		}

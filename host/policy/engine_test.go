@@ -126,6 +126,37 @@ func TestEvalEqualsDecide(t *testing.T) {
 	}
 }
 
+// What the gate says of a sub-agent's bounds is what rules read, by either way in.
+func TestRulesSeeDelegation(t *testing.T) {
+	t.Parallel()
+	e := open(t, owner(t, map[string]string{"subs.rego": `package ambit.owner.subs
+
+deny contains "no sub-agents of sub-agents" if input.context.delegation.depth > 1
+
+deny contains "not by one that has the web" if "web/fetch" in input.context.delegation.tools
+`}))
+	for _, tc := range []struct {
+		d    *Delegation
+		want Verdict
+	}{
+		{nil, Allow},
+		{&Delegation{Depth: 1, Turn: "t1", Tools: []string{"notes/read"}, Capabilities: []string{}}, Allow},
+		{&Delegation{Depth: 1, Turn: "t1", Tools: []string{"notes/read", "web/fetch"}, Capabilities: []string{}}, Deny},
+		{&Delegation{Depth: 2, Turn: "t1"}, Deny},
+	} {
+		r := weather()
+		r.Context.Delegation = tc.d
+		b, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.Eval(t.Context(), b)
+		if d := decide(t, e, r); err != nil || d.Verdict != tc.want || got.Verdict != tc.want {
+			t.Errorf("%+v: Decide %s, Eval %s, %v, want %s", tc.d, d.Verdict, got.Verdict, err, tc.want)
+		}
+	}
+}
+
 func TestLayersAddReasonsWithTheirPlace(t *testing.T) {
 	t.Parallel()
 	e := open(t, owner(t, map[string]string{"cards.rego": `package ambit.owner.cards

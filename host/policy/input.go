@@ -120,6 +120,9 @@ func circumstances(c *Context) (map[string]any, error) {
 	if c.AskedFor {
 		m["asked_for"] = true
 	}
+	if d := c.Delegation; d != nil {
+		m["delegation"] = map[string]any{"depth": d.Depth, "turn": d.Turn, "tools": d.Tools, "capabilities": d.Capabilities}
+	}
 	if !c.OwnerSeen.IsZero() {
 		m["owner_seen"] = instant(c.OwnerSeen)
 	}

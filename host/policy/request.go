@@ -50,10 +50,21 @@ type Context struct {
 	Arguments []Argument `json:"arguments,omitempty"`
 	// AskedFor: the owner's words in this session have one by which people ask for
 	// such a thing ("book", "reserve"; for what deletes "delete", "cancel").
-	AskedFor bool      `json:"asked_for,omitempty"`
-	Now      time.Time `json:"now"`
+	AskedFor bool `json:"asked_for,omitempty"`
+	// Delegation: a sub-agent acts, and within which bounds; nil: the agent itself.
+	Delegation *Delegation `json:"delegation,omitempty"`
+	Now        time.Time   `json:"now"`
 	// OwnerSeen is when the owner last spoke or answered; zero if never.
 	OwnerSeen time.Time `json:"owner_seen,omitzero"`
+}
+
+// Delegation is what a sub-agent may use at most. The gate has held the request to
+// it before policy is asked; rules can only narrow further.
+type Delegation struct {
+	Depth        int64    `json:"depth"` // 1: the agent set it to work; 2: a sub-agent did
+	Turn         string   `json:"turn"`  // that set it to work
+	Tools        []string `json:"tools"`
+	Capabilities []string `json:"capabilities"`
 }
 
 // Plugin is the plugin whose grant is used.

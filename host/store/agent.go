@@ -115,8 +115,8 @@ func recordBegin(exec func(string, ...any) error, st *agent.Step) error {
 	}
 	if t := st.Begin; t != nil {
 		at := micros(t.Started)
-		if err := exec(`INSERT INTO sessions (id, agent, created, updated) VALUES (?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET updated = excluded.updated`, t.Session, t.Agent, at, at); err != nil {
+		if err := exec(`INSERT INTO sessions (id, agent, parent, created, updated) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET updated = excluded.updated`, t.Session, t.Agent, st.Parent, at, at); err != nil {
 			return err
 		}
 		if err := exec(`INSERT INTO turns (id, agent, session, trigger, reason, started) VALUES (?, ?, ?, ?, ?, ?)`,
@@ -222,12 +222,12 @@ func (s *Store) Calls(ctx context.Context, trigger string) ([]agent.Call, error)
 	}, `SELECT calls.turn, calls.id, tool, args, state FROM calls JOIN turns ON turns.id = calls.turn WHERE trigger = ? ORDER BY calls.n`, trigger)
 }
 
-const sessionColumns = `SELECT id, agent, labels, floor, model, created, updated FROM sessions`
+const sessionColumns = `SELECT id, agent, labels, parent, floor, model, created, updated FROM sessions`
 
 func scanSession(r row) (v agent.Session, err error) {
 	var labels string
 	var created, updated int64
-	if err = r.Scan(&v.ID, &v.Agent, &labels, &v.Floor, &v.Model, &created, &updated); err != nil {
+	if err = r.Scan(&v.ID, &v.Agent, &labels, &v.Parent, &v.Floor, &v.Model, &created, &updated); err != nil {
 		return v, err
 	}
 	v.Created, v.Updated = instant(created), instant(updated)

@@ -45,7 +45,7 @@ is_named_or_no_destination(a) if stands_where_the_name_was_looked_up(a)
 stands_where_the_name_was_looked_up(a) if {
 	some s in a.sources
 	s.whole
-	s.kind != "owner"
+	not s.kind in {"owner", "agent"}
 	is_the_one_the_owner_meant(s)
 	not "untrusted" in object.get(s, "labels", [])
 }
@@ -104,9 +104,11 @@ is_nobodys_address(a) if {
 	not stands_somewhere(a)
 }
 
+# What a sub-agent reports is a model's own word, as what the agent itself says.
 stands_somewhere(a) if {
 	some s in a.sources
 	s.whole
+	s.kind != "agent"
 }
 
 # Text that nobody but the owner and the service itself wrote: a schedule, the
@@ -114,7 +116,7 @@ stands_somewhere(a) if {
 stands_in_trusted_text(a) if {
 	some s in a.sources
 	s.whole
-	not s.kind == "owner" # counts only as owner_named
+	not s.kind in {"owner", "agent"} # the owner's counts only as owner_named
 	not "untrusted" in object.get(s, "labels", [])
 }
 

@@ -61,6 +61,14 @@ test_a_strangers_destination_is_asked if {
 	asked(mail, [to(object.union(strange, {"sources": [page]}))]) == {"base.flow.strangers_destination"}
 }
 
+test_what_a_sub_agent_says_vouches_for_nothing if {
+	said := {"kind": "agent", "name": "sub:1", "labels": [], "whole": true}
+	address := to({"address": true, "sources": [said]})
+	asked(mail, [address]) == {"base.flow.nobodys_address"}
+	asked(mail, [object.union(address, {"labels": ["untrusted"], "sources": [said, page]})]) == {"base.flow.strangers_destination"}
+	asked(mail, [to({"address": true, "sources": [contacts]})]) == set()
+}
+
 test_the_question_names_source_and_sentence if {
 	questions := flow.questions_asked with input as doing(mail, [to(strange)])
 	some q in questions

@@ -32,6 +32,10 @@ type World struct {
 	Tool func(name string, args json.RawMessage) (string, error)
 	// Model answers model.complete; nil says "done".
 	Model func(model.Request) (model.Response, error)
+	// Agent answers agent.run; nil has every task done.
+	Agent func(task string, tools []string) (text, reason, notice string)
+	// Skills answers skill.read: texts by "skill" and "skill/file".
+	Skills map[string]string
 	// Now is the time; zero is the noon of a day in 2026.
 	Now time.Time
 
@@ -129,6 +133,9 @@ type effectArgs struct {
 	To      string          `json:"to"`
 	Text    string          `json:"text"`
 	Tool    string          `json:"tool"`
+	Task    string          `json:"task"`
+	Skill   string          `json:"skill"`
+	Tools   []string        `json:"tools"`
 	Args    json.RawMessage `json:"args"`
 	Request model.Request   `json:"request"`
 	At      string          `json:"at"`
@@ -191,6 +198,10 @@ func (w *World) answer(name string, a effectArgs) (any, error) {
 		return struct{}{}, nil
 	case "schedule.create", "schedule.cancel", "schedule.read":
 		return w.schedule(name, a)
+	case "skill.read":
+		return w.skill(a)
+	case "agent.run":
+		return w.delegate(a)
 	case "tool.call":
 		return w.tool(a)
 	case "model.complete":
