@@ -30,6 +30,7 @@ import (
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/host/store"
+	"github.com/ambithost/ambit/host/webhook"
 	"github.com/ambithost/ambit/registry"
 )
 
@@ -54,6 +55,8 @@ type Host struct {
 	effects  *effects.Effects
 	agents   map[string]*agent.Agent
 	channels *channel.Service
+	webhooks *webhook.Server // nil: none are listened for
+	serving  sync.WaitGroup  // of webhooks
 	previews previews
 
 	ownerSeen  atomic.Int64 // Unix microseconds
@@ -84,7 +87,7 @@ func Open(ctx context.Context, cfg Config) (h *Host, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.recordStart,
+		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.openWebhooks, h.recordStart,
 	} {
 		if err := step(ctx); err != nil {
 			return h, err
@@ -281,6 +284,9 @@ func (h *Host) Serve(ctx context.Context) error {
 		}
 	}
 	if err := h.channels.Start(ctx); err != nil {
+		return err
+	}
+	if err := h.serveWebhooks(); err != nil {
 		return err
 	}
 	lis, err := control.Listen(h.lock)

@@ -25,6 +25,8 @@ import (
 
 	"github.com/ambithost/ambit/host/effects/secret"
 	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/model"
 )
@@ -52,6 +54,9 @@ type KVUsage interface {
 // Plugins knows the manifests of enabled plugins.
 type Plugins interface {
 	Manifest(name string) (*manifest.Manifest, bool)
+	// Holder is what an enabled plugin asks for, by capability, configuration
+	// filled in.
+	Holder(name string) (policy.Plugin, map[string]capability.Scope, bool)
 }
 
 // Cells runs an export of a plugin in its cell. Effects of the call come
