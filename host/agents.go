@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -24,7 +23,7 @@ func (h *Host) openAgents(context.Context) error {
 		a, err := agent.New(agent.Config{
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h}, Price: h.price,
 			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute, ContextTokens: f.Context},
-			Zone:   h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
+			Zone:   h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h}, Asked: h.gate.Asked,
 			Home: func(ctx context.Context, session string) string {
 				if session != defaultSession {
 					return session
@@ -144,15 +143,6 @@ func (h *Host) Deliver(ctx context.Context, name, session, text string) error {
 		return protocol.Errorf(protocol.NotFound, "no agent %q has a channel to the owner", name)
 	}
 	return a.Notify(ctx, h.channels.OwnersSession(ctx, name, session), text)
-}
-
-// approvalChanged tells the session that caused it that the owner is asked, or
-// that the question ended.
-func (h *Host) approvalChanged(ap gate.Approval) {
-	if a, ok := h.agents[ap.Agent]; ok && ap.State == gate.Waiting {
-		a.Asked(ap.Session, ap.Turn, fmt.Sprint(ap.ID), ap.Capability+" "+ap.Resource)
-	}
-	h.channels.Asked(ap)
 }
 
 func riskOf(power string) capability.Risk {

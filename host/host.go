@@ -57,6 +57,7 @@ type Host struct {
 	channels *channel.Service
 	webhooks *webhook.Server // nil: none are listened for
 	serving  sync.WaitGroup  // of webhooks
+	answers  answers
 	previews previews
 
 	ownerSeen  atomic.Int64 // Unix microseconds
@@ -203,6 +204,8 @@ func (h *Host) openGate(ctx context.Context) (err error) {
 	})
 	if err == nil {
 		h.onClose(h.gate.FlushTally)
+		h.answers.open()
+		h.onClose(h.answers.Close)
 	}
 	return err
 }
@@ -286,6 +289,7 @@ func (h *Host) Serve(ctx context.Context) error {
 	if err := h.channels.Start(ctx); err != nil {
 		return err
 	}
+	h.takeUpQuestions()
 	if err := h.serveWebhooks(); err != nil {
 		return err
 	}

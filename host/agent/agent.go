@@ -101,7 +101,10 @@ type Config struct {
 	Warden    Warden           // nil: nothing is held, and nothing recorded
 	// Home tells in which session the owner is now, for what the clock starts in
 	// a session; nil: in that one.
-	Home      func(ctx context.Context, session string) string
+	Home func(ctx context.Context, session string) string
+	// Asked finds the question about a call of an earlier turn that a crash cut
+	// off while the owner was asked; nil: there are none.
+	Asked     func(turn, tool string) (approval int64, ok bool)
 	Chronicle Chronicle      // nil: turns are not told what happened
 	Zone      *time.Location // the owner's; nil: time.Local
 	Logger    hclog.Logger   // nil: silent

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -48,8 +49,9 @@ var sessionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,127}$`)
 var (
 	errStopped     = protocol.Errorf(protocol.Killed, "the owner said stop")
 	errInterrupted = protocol.Errorf(protocol.Timeout, "the owner interrupted the turn")
-	errWall        = protocol.Errorf(protocol.Timeout, "the turn took too long")
-	errClosing     = protocol.Errorf(protocol.Timeout, "the host is stopping")
+	// Who asked would still want to know the owner's answer.
+	errWall    error = &gate.Leaving{Cause: protocol.Errorf(protocol.Timeout, "the turn took too long")}
+	errClosing error = &gate.Leaving{Cause: protocol.Errorf(protocol.Timeout, "the host is stopping")}
 )
 
 // line is the queue of one session.
@@ -321,7 +323,7 @@ func (a *Agent) settle(l *line) {
 	for {
 		a.mu.Lock()
 		wait := a.cfg.Debounce - a.cfg.Now().Sub(l.last)
-		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].trigger.Channel == "" || l.jobs[0].trigger.Channel == clockChannel
+		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].trigger.Channel == "" || l.jobs[0].trigger.Kind != KindMessage
 		a.mu.Unlock()
 		if idle || wait <= 0 || wait > a.cfg.Debounce {
 			return

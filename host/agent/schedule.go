@@ -14,6 +14,8 @@ const (
 	KindCommand   = "command" // the owner's word to the host about a session
 	KindSchedule  = "schedule"
 	KindHeartbeat = "heartbeat"
+	KindWebhook   = "webhook"  // something that the owner wants looked at happened elsewhere
+	KindApproval  = "approval" // the owner answered a question of a turn that is gone
 )
 
 // Who makes schedules beside plugins ("plugin:NAME").
@@ -72,11 +74,11 @@ func (s Schedule) label() string {
 	return "“" + s.Name + "”"
 }
 
-// Wake is what a trigger of the clock says to the model. It is stored with the
-// trigger.
+// Wake is what a trigger that is no message says to the model. It is stored with
+// the trigger.
 type Wake struct {
 	Trigger  string
-	Schedule string
+	Schedule string // empty: of none
 	Note     string // the host's word: why the turn begins
 	Parts    []Part // whose words it begins with
 }

@@ -48,7 +48,7 @@ func (s *Service) ask(ctx context.Context, a gate.Approval) {
 		return // to ask over a channel whether it may send would ask again, without end
 	}
 	text := fmt.Sprintf("**Question %d**\n%s", a.ID, s.cfg.Host.Question(a))
-	m := channel.Send{Chat: p.Chat, Text: text}
+	m := channel.Send{Chat: p.Chat, Text: text, Key: fmt.Sprintf("question/%d", a.ID)}
 	if s.cfg.Effects.MayApprove(ctx, p.Plugin, a) {
 		m.Question = &channel.Question{Approval: a.ID, Digest: a.Digest, Expires: a.Expires}
 	} else {

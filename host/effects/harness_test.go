@@ -322,6 +322,12 @@ func (m memory) AddApproval(_ context.Context, a *gate.Approval) error {
 	return nil
 }
 func (memory) EndApproval(context.Context, gate.Approval) error { return nil }
-func (memory) ExpireApprovals(context.Context, time.Time) error { return nil }
-func (memory) AddTally(context.Context, gate.Tally) error       { return nil }
-func (memory) RecoverCharges(context.Context, time.Time) error  { return nil }
+func (memory) LeaveApproval(context.Context, int64, bool) error { return nil }
+func (memory) UseApproval(context.Context, int64) (bool, error) { return true, nil }
+func (memory) LeftApprovals(context.Context, time.Time) ([]gate.Approval, error) {
+	return nil, nil
+}
+func (memory) Untold(context.Context) ([]gate.Approval, error) { return nil, nil }
+func (memory) UntoldDone(context.Context, int64) error         { return nil }
+func (memory) AddTally(context.Context, gate.Tally) error      { return nil }
+func (memory) RecoverCharges(context.Context, time.Time) error { return nil }
