@@ -161,7 +161,12 @@ func (p *program) got(from int, person string, words ...string) (letter, int) {
 // request is a signed one.
 func (p *program) request(path, id string, at time.Time, body string) *http.Request {
 	p.t.Helper()
-	signature, err := p.hook.Sign(id, at, []byte(body))
+	return p.signed(p.hook, path, id, at, body)
+}
+
+func (p *program) signed(hook *standard.Webhook, path, id string, at time.Time, body string) *http.Request {
+	p.t.Helper()
+	signature, err := hook.Sign(id, at, []byte(body))
 	if err != nil {
 		p.t.Fatal(err)
 	}

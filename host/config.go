@@ -124,7 +124,7 @@ func readFile(home string) (File, error) {
 	if err := f.Organisation.check(); err != nil {
 		return f, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := f.Webhook.check(); err != nil {
+	if err := f.Webhook.check(f.Agents); err != nil {
 		return f, fmt.Errorf("%s: webhook: %w", path, err)
 	}
 	switch f.Queue {

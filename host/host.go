@@ -290,7 +290,7 @@ func (h *Host) Serve(ctx context.Context) error {
 		return err
 	}
 	h.takeUpQuestions()
-	if err := h.serveWebhooks(); err != nil {
+	if err := h.serveWebhooks(ctx); err != nil {
 		return err
 	}
 	lis, err := control.Listen(h.lock)

@@ -15,13 +15,18 @@ type WebhookFile struct {
 	Listen string `yaml:"listen"`
 	// BeyondLoopback lets Listen be an address that other machines reach.
 	BeyondLoopback bool `yaml:"beyond_loopback"`
+	// Triggers start turns, by name: /trigger/NAME.
+	Triggers map[string]TriggerFile `yaml:"triggers"`
 }
 
-func (w *WebhookFile) check() error {
+func (w *WebhookFile) check(agents map[string]AgentFile) error {
 	if w == nil {
 		return nil
 	}
-	return webhook.Check(w.Listen, w.BeyondLoopback)
+	if err := webhook.Check(w.Listen, w.BeyondLoopback); err != nil {
+		return err
+	}
+	return w.checkTriggers(agents)
 }
 
 // Of what comes to one channel: a burst, and then two a second.
@@ -37,7 +42,10 @@ func (h *Host) openWebhooks(context.Context) (err error) {
 	}
 	h.webhooks, err = webhook.New(webhook.Config{
 		Listen: w.Listen, Beyond: w.BeyondLoopback, Logger: h.log,
-		Routes: map[string]webhook.Route{"hook": {Receive: h.channels.Hook, Burst: hooksAtOnce, Every: hookEvery}},
+		Routes: map[string]webhook.Route{
+			"hook":    {Receive: h.channels.Hook, Burst: hooksAtOnce, Every: hookEvery},
+			"trigger": {Receive: h.trigger, Burst: triggersAtOnce, Every: triggerEvery},
+		},
 	})
 	if err != nil {
 		return err
@@ -57,12 +65,17 @@ func (h *Host) openWebhooks(context.Context) (err error) {
 }
 
 // serveWebhooks listens until the host closes.
-func (h *Host) serveWebhooks() error {
+func (h *Host) serveWebhooks(ctx context.Context) error {
 	if h.webhooks == nil {
 		return nil
 	}
 	if err := h.webhooks.Listen(); err != nil {
 		return fmt.Errorf("%w (webhook in %s)", err, h.path("ambit.yaml"))
+	}
+	for name := range h.file.Webhook.Triggers {
+		if _, err := h.triggerKeys(ctx, name); err != nil {
+			h.log.Warn("a trigger takes nothing", "trigger", name, "error", err)
+		}
 	}
 	h.serving.Go(func() {
 		if err := h.webhooks.Serve(); err != nil {

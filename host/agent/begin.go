@@ -28,10 +28,16 @@ func (o Occasion) check() error {
 	switch {
 	case o.Kind != KindWebhook && o.Kind != KindApproval, o.SourceID == "":
 		return protocol.Errorf(protocol.Internal, "an occasion of kind %q without a source", o.Kind)
-	case !sessionName.MatchString(o.Session):
-		return protocol.Errorf(protocol.Invalid, "session %q: want up to 128 letters, digits and -_.:@/", o.Session)
 	case size > 2*maxText:
 		return protocol.Errorf(protocol.Limit, "what starts a turn has %d bytes, the limit is %d", size, 2*maxText)
+	}
+	return CheckSession(o.Session)
+}
+
+// CheckSession says what a session's name must look like.
+func CheckSession(name string) error {
+	if !sessionName.MatchString(name) {
+		return protocol.Errorf(protocol.Invalid, "session %q: want up to 128 letters, digits and -_.:@/", name)
 	}
 	return nil
 }
