@@ -89,7 +89,7 @@ func (h *Host) trigger(ctx context.Context, name string, header http.Header, bod
 	if err != nil {
 		return err
 	}
-	m, err := sign.Verify(header, body, keys, time.Now())
+	m, err := sign.Verify(header, body, keys, h.now())
 	if err != nil {
 		return err
 	}

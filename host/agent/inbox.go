@@ -323,7 +323,7 @@ func (a *Agent) settle(l *line) {
 	for {
 		a.mu.Lock()
 		wait := a.cfg.Debounce - a.cfg.Now().Sub(l.last)
-		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].trigger.Channel == "" || l.jobs[0].trigger.Kind != KindMessage
+		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].trigger.Channel == "" || l.jobs[0].trigger.apart()
 		a.mu.Unlock()
 		if idle || wait <= 0 || wait > a.cfg.Debounce {
 			return
