@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/effects"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
@@ -143,6 +145,20 @@ func (h *Host) Deliver(ctx context.Context, name, session, text string) error {
 		return protocol.Errorf(protocol.NotFound, "no agent %q has a channel to the owner", name)
 	}
 	return a.Notify(ctx, h.channels.OwnersSession(ctx, name, session), text)
+}
+
+// Tell has an agent say something to a contact, in its conversation with them.
+func (h *Host) Tell(ctx context.Context, w effects.Words) error {
+	a, ok := h.agents[w.Agent]
+	if !ok {
+		return protocol.Errorf(protocol.NotFound, "there is no agent %q", w.Agent)
+	}
+	session, err := h.channels.Contact(ctx, w.Agent, w.To)
+	if err != nil {
+		return err
+	}
+	note := fmt.Sprintf("In another conversation you decided to write this to %s, who is in this one.", w.To)
+	return a.Say(ctx, session, w.ID, note, w.Text, w.Labels)
 }
 
 func riskOf(power string) capability.Risk {

@@ -3,8 +3,12 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
+	"github.com/ambithost/ambit/host/provenance"
+	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -49,13 +53,46 @@ func (a *Agent) Begin(ctx context.Context, o Occasion) (TurnID, error) {
 	if err := o.check(); err != nil {
 		return "", err
 	}
+	return a.enter(ctx, o)
+}
+
+// Say has the agent say something in a session by itself, once no turn is at work
+// there: it stands in the history as the agent's word. id names it; what was said
+// under it is not said again. The labels become the session's too.
+func (a *Agent) Say(ctx context.Context, session, id, note, text string, labels []string) error {
+	o := Occasion{Kind: kindSay, Session: session, SourceID: id, Note: note, Parts: []Part{{Source: provenance.Source{Kind: provenance.Agent, Labels: labels}, Text: text}}}
+	if strings.TrimSpace(text) == "" || id == "" || len(text) > maxText || !utf8.ValidString(text) {
+		return protocol.Errorf(protocol.Invalid, "what an agent says needs an id and a text of at most %d bytes", maxText)
+	}
+	if err := CheckSession(session); err != nil {
+		return err
+	}
+	_, err := a.enter(ctx, o)
+	return err
+}
+
+// saying is the opening, and all, of a turn that says something.
+func (t *turn) saying(step *Step, w Wake) {
+	labels := slices.Clone(t.session.Labels)
+	for _, p := range w.Parts {
+		step.Entries = append(step.Entries, t.entry(FromAgent, model.Message{Role: model.Assistant, Text: p.Text}))
+		labels = append(labels, p.Source.Labels...)
+	}
+	slices.Sort(labels)
+	if labels = slices.Compact(labels); len(labels) > len(t.session.Labels) {
+		step.Labels, t.session.Labels = labels, labels
+	}
+}
+
+// enter stores an occasion that was checked, and starts its turn.
+func (a *Agent) enter(ctx context.Context, o Occasion) (TurnID, error) {
 	a.mu.Lock()
 	serving := a.started && !a.closed
 	a.mu.Unlock()
 	if !serving {
 		return "", protocol.Errorf(protocol.Unavailable, "agent %s is not running", a.cfg.Name)
 	}
-	if o.Kind != KindApproval { // which belongs to the session that asked
+	if o.Kind == KindWebhook { // others belong to the session that they name
 		o.Session = a.home(ctx, o.Session)
 	}
 	now := a.cfg.Now()

@@ -15,6 +15,7 @@ const (
 	KindSchedule  = "schedule"
 	KindHeartbeat = "heartbeat"
 	KindWebhook   = "webhook"  // something that the owner wants looked at happened elsewhere
+	kindSay       = "say"      // the agent says something by itself; no model is asked
 	KindApproval  = "approval" // the owner answered a question of a turn that is gone
 )
 

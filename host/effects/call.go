@@ -34,10 +34,13 @@ type Call struct {
 	labels  map[string]bool // of what other tools gave this call
 	// material is what the session has read and what other tools gave since.
 	material *provenance.Material
-	traced   bool          // whether its arguments were; set before it runs
-	given    []string      // their labels
-	refusal  protocol.Code // of the last effect that was decided against; empty: none
-	acted    bool          // it asked for an effect that changes something, here or outside
+	// whole is the same, also where what the call was given was judged already;
+	// nil but for a tool that the agent itself called.
+	whole   *provenance.Material
+	traced  bool          // whether its arguments were; set before it runs
+	given   []string      // their labels
+	refusal protocol.Code // of the last effect that was decided against; empty: none
+	acted   bool          // it asked for an effect that changes something, here or outside
 }
 
 // Call begins to serve a call of a plugin.

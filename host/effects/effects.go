@@ -66,9 +66,23 @@ type Cells interface {
 		effect func(ctx context.Context, name string, args []byte) ([]byte, error), emit func([]byte)) ([]byte, error)
 }
 
-// Messenger brings a message to the owner.
+// Messenger brings messages to people.
 type Messenger interface {
+	// Deliver is to the owner.
 	Deliver(ctx context.Context, agent, session, text string) error
+	// Tell has an agent say something to a contact. When it returns nil that is
+	// on disk, and brought to the contact as the channel can.
+	Tell(ctx context.Context, w Words) error
+}
+
+// Words are what an agent says to a contact.
+type Words struct {
+	ID     string // of the effect; what has the same is said once
+	Agent  string
+	From   string // the session in which it decided to
+	To     string // the contact's name
+	Text   string
+	Labels []string // of that session
 }
 
 // Secrets gives the owner's secrets; *secret.Store is one.

@@ -270,6 +270,16 @@ func (w *world) Deliver(_ context.Context, agent, session, text string) error {
 	return nil
 }
 
+func (w *world) Tell(_ context.Context, v Words) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if v.To != "ann" {
+		return protocol.Errorf(protocol.NotFound, "nobody is called that")
+	}
+	w.sent = append(w.sent, v.Agent+" to "+v.To+": "+v.Text)
+	return nil
+}
+
 func (w *world) Get(_ context.Context, plugin, key string) ([]byte, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -76,6 +76,9 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 			call := e.nested(Caller{Plugin: plugin, Origin: inner}, depth)
 			defer call.Close()
 			call.traced, call.given = len(traced) > 0, labelsOf(traced)
+			if depth == 0 {
+				call.whole = origin.Material
+			}
 			out, err := e.invokeTool(ctx, call, spec.Name, exact)
 			if (err != nil || out.IsError) && !call.hasActed() {
 				f.Untouched()
@@ -308,9 +311,13 @@ func (c *Call) read(tool string, r ToolResult) {
 	c.label(r.Labels)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.material = c.material.With(provenance.Text{
+	text := provenance.Text{
 		Source: provenance.Source{Kind: provenance.Tool, Name: tool, Labels: r.Labels}, Body: r.Text,
-	})
+	}
+	c.material = c.material.With(text)
+	if c.whole != nil {
+		c.whole = c.whole.With(text)
+	}
 }
 
 // origin is where the call's next effect comes from: with what has reached the
