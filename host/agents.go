@@ -11,6 +11,7 @@ import (
 
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/effects"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
@@ -24,7 +25,7 @@ func (h *Host) openAgents(context.Context) error {
 		a, err := agent.New(agent.Config{
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h}, Price: h.price,
 			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute, ContextTokens: f.Context}, SubAgents: f.SubAgents.limits(), Skills: h.agentSkills,
-			Zone: h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h},
+			Zone: h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h}, Asked: h.gate.Asked,
 			Home: func(ctx context.Context, session string) string {
 				if session != defaultSession {
 					return session
@@ -147,14 +148,18 @@ func (h *Host) Deliver(ctx context.Context, name, session, text string) error {
 	return a.Notify(ctx, h.channels.OwnersSession(ctx, name, session), text)
 }
 
-// approvalChanged tells the session that caused it that the owner is asked, or
-// that the question ended.
-func (h *Host) approvalChanged(ap gate.Approval) {
-	session, turn := h.reports(ap)
-	if a, ok := h.agents[ap.Agent]; ok && ap.State == gate.Waiting {
-		a.Asked(session, turn, fmt.Sprint(ap.ID), ap.Capability+" "+ap.Resource)
+// Tell has an agent say something to a contact, in its conversation with them.
+func (h *Host) Tell(ctx context.Context, w effects.Words) error {
+	a, ok := h.agents[w.Agent]
+	if !ok {
+		return protocol.Errorf(protocol.NotFound, "there is no agent %q", w.Agent)
 	}
-	h.channels.Asked(ap, session)
+	session, err := h.channels.Contact(ctx, w.Agent, w.To)
+	if err != nil {
+		return err
+	}
+	note := fmt.Sprintf("In another conversation you decided to write this to %s, who is in this one.", w.To)
+	return a.Say(ctx, session, w.ID, note, w.Text, w.Labels)
 }
 
 func riskOf(power string) capability.Risk {

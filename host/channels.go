@@ -38,6 +38,12 @@ type desk struct{ *Host }
 // Channels names the enabled channels.
 func (d desk) Channels() (names []string) { return d.plugins.usable(manifest.Channel) }
 
+// Repeats tells whether a channel's service knows a message that comes again.
+func (d desk) Repeats(name string) bool {
+	m, ok := d.plugins.Manifest(name)
+	return ok && m.IdempotentSend
+}
+
 // Agents names all agents.
 func (d desk) Agents() []string { return slices.Sorted(maps.Keys(d.agents)) }
 

@@ -42,6 +42,8 @@ type File struct {
 	Organisation *OrganisationFile `yaml:"organisation"`
 	// Prices tell what models cost; without them only tokens are counted.
 	Prices *PricesFile `yaml:"prices"`
+	// Webhook, if set, has the host listen for webhooks.
+	Webhook *WebhookFile `yaml:"webhook"`
 	// Agents by name; without any there is one called main.
 	Agents map[string]AgentFile `yaml:"agents"`
 }
@@ -125,6 +127,9 @@ func readFile(home string) (File, error) {
 	}
 	if err := f.Organisation.check(); err != nil {
 		return f, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := f.Webhook.check(f.Agents); err != nil {
+		return f, fmt.Errorf("%s: webhook: %w", path, err)
 	}
 	switch f.Queue {
 	case "steer":

@@ -31,6 +31,7 @@ import (
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/host/skill"
 	"github.com/ambithost/ambit/host/store"
+	"github.com/ambithost/ambit/host/webhook"
 	"github.com/ambithost/ambit/registry"
 )
 
@@ -56,6 +57,9 @@ type Host struct {
 	skills   *skill.Store
 	agents   map[string]*agent.Agent
 	channels *channel.Service
+	webhooks *webhook.Server // nil: none are listened for
+	serving  sync.WaitGroup  // of webhooks
+	answers  answers
 	previews previews
 
 	ownerSeen  atomic.Int64 // Unix microseconds
@@ -87,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (h *Host, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openSkills, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.recordStart,
+		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openSkills, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.openWebhooks, h.recordStart,
 	} {
 		if err := step(ctx); err != nil {
 			return h, err
@@ -205,6 +209,8 @@ func (h *Host) openGate(ctx context.Context) (err error) {
 	})
 	if err == nil {
 		h.onClose(h.gate.FlushTally)
+		h.answers.open()
+		h.onClose(h.answers.Close)
 	}
 	return err
 }
@@ -286,6 +292,10 @@ func (h *Host) Serve(ctx context.Context) error {
 		}
 	}
 	if err := h.channels.Start(ctx); err != nil {
+		return err
+	}
+	h.takeUpQuestions()
+	if err := h.serveWebhooks(ctx); err != nil {
 		return err
 	}
 	lis, err := control.Listen(h.lock)

@@ -8,7 +8,24 @@ import (
 
 // chats is where each channel's server lets it write.
 func chats() map[string]string {
-	return map[string]string{"telegram": "111", "matrix": "!room:chat.example"}
+	return map[string]string{"telegram": "111", "matrix": "!room:chat.example", "webhook": "ann"}
+}
+
+// hooks are webhooks that bring something.
+func hooks() map[string]string {
+	return map[string]string{"webhook": `{"type":"message.received","data":{"from":{"id":"ann","name":"Ann"},"text":"hello","files":[{"name":"../a.txt","type":"text/plain","data":"aGk="}]}}`}
+}
+
+// serveWebhook knows one person.
+func serveWebhook(r plugintest.HTTPRequest) plugintest.HTTPResponse {
+	signed := len(r.Secrets) == 1 && r.Secrets[0].In == "signature" && r.Secrets[0].As != ""
+	switch {
+	case !signed:
+		return answer(401, "")
+	case strings.Contains(string(r.Body), `"chat":"ann"`):
+		return answer(204, "")
+	}
+	return answer(404, "nobody is called that")
 }
 
 func answer(status int, body string) plugintest.HTTPResponse {

@@ -103,6 +103,7 @@ func TestConformance(t *testing.T) {
 				Effect:   func() plugintest.Effect { return world(b.Name).Effect },
 				Args:     arguments(b.Name),
 				Chat:     chats()[b.Name],
+				Hook:     hooks()[b.Name],
 			})
 		})
 	}
@@ -113,6 +114,8 @@ func settings(name string) map[string]string {
 	switch name {
 	case "openai", "anthropic", "ollama", "gemini":
 		return map[string]string{"base_url": "https://models.example/v1", "model": "test"}
+	case "webhook":
+		return map[string]string{"url": "https://chat.example/in", "secret": "WEBHOOK_KEY"}
 	case "telegram", "matrix":
 		return map[string]string{"base_url": "https://chat.example", "secret": strings.ToUpper(name) + "_TOKEN"}
 	}
@@ -155,6 +158,8 @@ func world(name string) *plugintest.World {
 		w.HTTP = serveTelegram
 	case "matrix":
 		w.HTTP = serveMatrix
+	case "webhook":
+		w.HTTP = serveWebhook
 	case "moltbook":
 		w.HTTP = func(plugintest.HTTPRequest) plugintest.HTTPResponse {
 			return plugintest.HTTPResponse{Body: []byte(`{"success":true,"status":"claimed","agent":{"api_key":"moltbook_0123456789abcdef","name":"sample_agent"},

@@ -31,10 +31,13 @@ func (h Header) Get(name string) string {
 // plugin names it and never sees it.
 type Secret struct {
 	Name string `json:"name"`
-	// In is "header", "query", "path" or "body". In the URL's path and in a
-	// body, every "{{secret:NAME}}" is replaced.
+	// In is "header", "query", "path", "body" or "signature". In the URL's path
+	// and in a body, every "{{secret:NAME}}" is replaced. With "signature" the
+	// host signs the body as Standard Webhooks says and sets the headers
+	// webhook-id, webhook-timestamp and webhook-signature; the secret itself is
+	// not sent.
 	In     string `json:"in"`
-	As     string `json:"as,omitempty"`     // header or query field
+	As     string `json:"as,omitempty"`     // header or query field; of a signature, the webhook-id
 	Prefix string `json:"prefix,omitempty"` // put in front, e.g. "Bearer "
 }
 

@@ -23,6 +23,9 @@ func (p *Plugin) Exports() []string {
 	if p.Poll != nil && p.Send != nil {
 		list = append(list, protocol.ExportPoll, protocol.ExportSend)
 	}
+	if p.Webhook != nil {
+		list = append(list, protocol.ExportWebhook)
+	}
 	return list
 }
 
@@ -60,6 +63,8 @@ func (p *Plugin) answer(ctx context.Context, h *Host, export string, input []byt
 		return handle(ctx, h, export, input, p.Poll)
 	case export == protocol.ExportSend && p.Send != nil:
 		return handle(ctx, h, export, input, p.Send)
+	case export == protocol.ExportWebhook && p.Webhook != nil:
+		return handle(ctx, h, export, input, p.Webhook)
 	}
 	return nil, protocol.Errorf(protocol.NotFound, "%s has no export %q", p.Name, export)
 }

@@ -42,6 +42,8 @@ type Plugin struct {
 	// one message to one chat.
 	Poll func(context.Context, *Host, channel.Poll) (channel.Polled, error)
 	Send func(context.Context, *Host, channel.Send) (channel.Sent, error)
+	// Webhook, beside them, reads what a service sends by itself.
+	Webhook func(context.Context, *Host, channel.Hook) (channel.Hooked, error)
 }
 
 // Tool is one tool. Name, Description and Input repeat what plugin.yaml says:

@@ -107,7 +107,10 @@ type Config struct {
 	// a session; nil: in that one.
 	Home func(ctx context.Context, session string) string
 	// Skills tells what the agent can use, for people and models; nil: there are none.
-	Skills    func(ctx context.Context, agent string) []Skill
+	Skills func(ctx context.Context, agent string) []Skill
+	// Asked finds the question about a call of an earlier turn that a crash cut
+	// off while the owner was asked; nil: there are none.
+	Asked     func(turn, tool string) (approval int64, ok bool)
 	Chronicle Chronicle      // nil: turns are not told what happened
 	Zone      *time.Location // the owner's; nil: time.Local
 	Logger    hclog.Logger   // nil: silent

@@ -49,8 +49,9 @@ var sessionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,127}$`)
 var (
 	errStopped     = protocol.Errorf(protocol.Killed, "the owner said stop")
 	errInterrupted = protocol.Errorf(protocol.Timeout, "the owner interrupted the turn")
-	errWall        = protocol.Errorf(protocol.Timeout, "the turn took too long")
-	errClosing     = protocol.Errorf(protocol.Timeout, "the host is stopping")
+	// Who asked would still want to know the owner's answer.
+	errWall    error = &gate.Leaving{Cause: protocol.Errorf(protocol.Timeout, "the turn took too long")}
+	errClosing error = &gate.Leaving{Cause: protocol.Errorf(protocol.Timeout, "the host is stopping")}
 )
 
 // line is the queue of one session.
@@ -338,7 +339,7 @@ func (a *Agent) settle(l *line) {
 		a.mu.Lock()
 		now := a.cfg.Now()
 		wait := a.cfg.Debounce - now.Sub(l.last)
-		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].alone || l.jobs[0].trigger.Channel == ""
+		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].alone || l.jobs[0].trigger.Channel == "" || l.jobs[0].trigger.apart()
 		if !idle {
 			wait = min(wait, longestBurst*a.cfg.Debounce-now.Sub(l.jobs[0].trigger.Received))
 		}

@@ -72,8 +72,8 @@ func (t *turn) closeOpen(ctx context.Context, open *OpenTurn) (again bool, err e
 	return again, t.interrupted(ctx, again, unsure)
 }
 
-// settle gives a call that has no result the one it deserves: an idempotent
-// one is made again, one that had begun is unknown, any other was not made.
+// settle gives a call that has no result the one it deserves: one that the owner
+// was asked about was not made, an idempotent one is made again, one that had begun is unknown, any other was not made.
 func (t *turn) settle(ctx context.Context, c model.ToolCall, journal []Call) *use {
 	u := &use{call: c, tool: t.tools[c.Name]}
 	if u.tool.Name == "" {
@@ -88,6 +88,7 @@ func (t *turn) settle(ctx context.Context, c model.ToolCall, journal []Call) *us
 	switch {
 	case !begun:
 		u.outcome = failure(protocol.Unavailable, "The call was not made: the host ended before it.")
+	case t.asked(u):
 	case u.tool.Idempotent && !t.job.drop && !gate.IsSub(t.Session):
 		t.perform(ctx, []*use{u})
 	default:
@@ -95,6 +96,18 @@ func (t *turn) settle(ctx context.Context, c model.ToolCall, journal []Call) *us
 		u.outcome = outcome{state: CallUnknown, code: protocol.Unknown, text: text, short: text}
 	}
 	return u
+}
+
+// asked tells a call about which the owner was being asked: it was not made.
+func (t *turn) asked(u *use) bool {
+	if t.a.cfg.Asked == nil {
+		return false
+	}
+	id, ok := t.a.cfg.Asked(t.Turn.ID, u.tool.Name)
+	if ok {
+		u.outcome = notMade(id)
+	}
+	return ok
 }
 
 func (t *turn) interrupted(ctx context.Context, again bool, unsure []string) error {

@@ -16,7 +16,10 @@ const (
 	KindHeartbeat = "heartbeat"
 	// KindTask starts a sub-agent's turn. In the policy's input stands what started
 	// the turn that set it to work.
-	KindTask = "task"
+	KindTask     = "task"
+	KindWebhook  = "webhook"  // something that the owner wants looked at happened elsewhere
+	kindSay      = "say"      // the agent says something by itself; no model is asked
+	KindApproval = "approval" // the owner answered a question of a turn that is gone
 )
 
 // Who makes schedules beside plugins ("plugin:NAME").
@@ -75,11 +78,11 @@ func (s Schedule) label() string {
 	return "“" + s.Name + "”"
 }
 
-// Wake is what a trigger of the clock says to the model. It is stored with the
-// trigger.
+// Wake is what a trigger that is no message says to the model. It is stored with
+// the trigger.
 type Wake struct {
 	Trigger  string
-	Schedule string
+	Schedule string // empty: of none
 	Note     string // the host's word: why the turn begins
 	Parts    []Part // whose words it begins with
 }

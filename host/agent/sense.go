@@ -209,6 +209,10 @@ func (t *turn) opening(ctx context.Context, step *Step) error {
 		return err
 	}
 	step.Entries = []Entry{t.clock(ctx, w.Note)}
+	if t.kind == kindSay {
+		t.saying(step, w)
+		return nil
+	}
 	labels := slices.Clone(t.session.Labels)
 	for _, p := range w.Parts {
 		e := t.entry(FromWake, model.Message{Role: model.User, Text: frame(p.Source.String(), p.Source.Labels, p.Text)})

@@ -17,7 +17,7 @@ type Trigger struct {
 	Session  string
 	Channel  string // where it came from; "" is the command line
 	SourceID string // the source's own id, unique within the channel; "" is not de-duplicated
-	Kind     string // [KindMessage], [KindCommand], [KindSchedule], [KindHeartbeat], [KindTask]
+	Kind     string // [KindMessage] or another
 	From     string // who wrote it, if not the owner
 	Text     string // of a trigger of the clock the owner's words alone, see [Wake]
 	Images   []ImageRef
@@ -166,6 +166,8 @@ type Inbox interface {
 	// Accept stores a trigger. One with the same agent, channel and source id
 	// is returned instead, with fresh false.
 	Accept(ctx context.Context, t Trigger) (stored Trigger, fresh bool, err error)
+	// Occur stores a trigger that is no message and what it says, as Accept does.
+	Occur(ctx context.Context, t Trigger, w Wake) (stored Trigger, fresh bool, err error)
 	// Settle ends triggers that no turn will answer.
 	Settle(ctx context.Context, state TriggerState, ids ...string) error
 	// Waiting returns the pending triggers of an agent, oldest first.

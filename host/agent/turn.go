@@ -83,6 +83,9 @@ func (t *turn) run(ctx context.Context) {
 	if end == nil && t.kind == KindCommand {
 		end = t.command(ctx)
 	}
+	if end == nil && t.kind == kindSay {
+		end = &ending{reason: Done}
+	}
 	for end == nil {
 		end = t.step(ctx)
 	}

@@ -3,11 +3,13 @@ package channel
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/channel"
+	"github.com/ambithost/ambit/sdk/protocol"
 )
 
 // shown is a question as it stands in a chat.
@@ -48,7 +50,7 @@ func (s *Service) ask(ctx context.Context, a gate.Approval, session string) {
 		return // to ask over a channel whether it may send would ask again, without end
 	}
 	text := fmt.Sprintf("**Question %d**\n%s", a.ID, s.cfg.Host.Question(a))
-	m := channel.Send{Chat: p.Chat, Text: text}
+	m := channel.Send{Chat: p.Chat, Text: text, Key: fmt.Sprintf("question/%d", a.ID)}
 	if s.cfg.Effects.MayApprove(ctx, p.Plugin, a) {
 		m.Question = &channel.Question{Approval: a.ID, Digest: a.Digest, Expires: a.Expires}
 	} else {
@@ -182,4 +184,23 @@ func (s *Service) home(ctx context.Context, agent string) (home Peer, ok bool) {
 		}
 	}
 	return home, ok
+}
+
+// Contact finds the session in which an agent talks with a contact.
+func (s *Service) Contact(ctx context.Context, agent, name string) (session string, err error) {
+	peers, err := s.cfg.Store.Peers(ctx)
+	if err != nil {
+		return "", protocol.Errorf(protocol.Unavailable, "who is paired: %v", err)
+	}
+	var names []string
+	for _, p := range peers {
+		switch {
+		case p.Role != Contact || p.Agent != agent:
+		case p.Alias == name:
+			return p.Session, nil
+		default:
+			names = append(names, p.Alias)
+		}
+	}
+	return "", protocol.Errorf(protocol.NotFound, "agent %s talks with nobody called %q; its contacts are: %s", agent, name, strings.Join(names, ", "))
 }

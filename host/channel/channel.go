@@ -15,7 +15,8 @@
 //  4. What an agent says in a conversation goes to the one person in it, never
 //     anywhere else. The host's own words and questions go to the owner alone.
 //  5. A message whose sending was cut off is not repeated to others than the
-//     owner, and to the owner only with a word that it may come twice.
+//     owner, and to the owner only with a word that it may come twice; unless the
+//     channel's service knows a message that comes again.
 //
 // A channel that lies can invent its owner's messages, as far as owner.speak
 // goes: that is what granting it means.
@@ -35,6 +36,7 @@ import (
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/host/provenance"
+	"github.com/ambithost/ambit/host/webhook/sign"
 	"github.com/ambithost/ambit/sdk/channel"
 )
 
@@ -49,6 +51,11 @@ type Effects interface {
 type Receiver interface {
 	Poll(ctx context.Context, plugin string, in channel.Poll) (channel.Polled, error)
 	Fetch(ctx context.Context, plugin string, request json.RawMessage) (json.RawMessage, error)
+	// HookKeys are the keys that may sign what comes to a channel by webhook, by
+	// the names of their secrets.
+	HookKeys(ctx context.Context, plugin string) (map[string][]sign.Key, error)
+	// Hook has a channel read a webhook that a key of the secret signed.
+	Hook(ctx context.Context, plugin, secret string, in channel.Hook) ([]channel.Event, error)
 	// Keep stores files that came with a message where the agent can read
 	// them, and says where.
 	Keep(ctx context.Context, plugin, agent string, files []channel.File) ([]string, error)
@@ -97,6 +104,8 @@ type Host interface {
 // Directory knows who there is.
 type Directory interface {
 	Channels() []string // the enabled ones
+	// Repeats tells of a channel whose service knows a message that comes again.
+	Repeats(channel string) bool
 	Agents() []string
 	Agent(name string) (Agent, bool)
 }

@@ -34,6 +34,7 @@ type service struct {
 	sent    []wire.Send
 	fail    func(n int, to string, m wire.Send) error
 	deaf    bool // whether the owner's words count can't be told
+	hooked  []wire.Hook
 	changed chan struct{}
 }
 
@@ -122,13 +123,15 @@ func (s *service) texts(chat string) (list []string) {
 
 // board is the rest of the host.
 type board struct {
-	agent *agent.Agent
-	mu    sync.Mutex
-	notes []string
+	agent   *agent.Agent
+	repeats bool
+	mu      sync.Mutex
+	notes   []string
 }
 
 func (b *board) Channels() []string                      { return []string{"post"} }
 func (b *board) Agents() []string                        { return []string{"main"} }
+func (b *board) Repeats(string) bool                     { return b.repeats }
 func (b *board) Agent(name string) (channel.Agent, bool) { return b.agent, name == "main" }
 func (b *board) OwnerSeen()                              {}
 func (b *board) Question(gate.Approval) string           { return "may I?" }

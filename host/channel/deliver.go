@@ -93,6 +93,10 @@ func (s *Service) carry(k key, c *courier) {
 
 const entriesAtOnce = 100
 
+// maxRepeats is how often a message that may have been sent is sent again over a
+// channel whose service knows it then.
+const maxRepeats = 8
+
 // deliverAll sends what a peer has not got yet.
 func (s *Service) deliverAll(ctx context.Context, k key) error {
 	for ctx.Err() == nil {
@@ -109,6 +113,9 @@ func (s *Service) deliverAll(ctx context.Context, k key) error {
 			return err
 		}
 		cutOff := p.Sending // by the end of the last host
+		if s.cfg.Host.Repeats(p.Plugin) {
+			cutOff = 0
+		}
 		for _, e := range list {
 			if text := p.hears(e); text != "" {
 				if err := s.deliver(ctx, a, &p, e.Seq, text, e.Seq == cutOff); err != nil {
@@ -153,6 +160,9 @@ func (s *Service) deliver(ctx context.Context, a Agent, p *Peer, seq int64, text
 			return err
 		}
 		err := s.send(ctx, a, p, send)
+		if err == nil && failures > 0 {
+			s.cfg.Host.Notice(p.Plugin, "")
+		}
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -169,7 +179,13 @@ func (s *Service) deliver(ctx context.Context, a Agent, p *Peer, seq int64, text
 			s.tellOwner(ctx, a, p, fmt.Sprintf("This was not sent to %s: %v. It said: %s", p.recipient(), err, quote(text)))
 			return nil
 		default: // it may have been sent
-			if cutOff || p.Role != Owner {
+			repeats := s.cfg.Host.Repeats(p.Plugin)
+			if repeats && failures < maxRepeats {
+				s.pause(ctx, s.backoff(failures))
+				failures++
+				continue
+			}
+			if repeats || cutOff || p.Role != Owner {
 				s.tellOwner(ctx, a, p, fmt.Sprintf("Whether this reached %s is unknown: %v. It said: %s", p.recipient(), err, quote(text)))
 				return nil
 			}

@@ -54,6 +54,11 @@ type Inbox interface {
 	// Arrive stores the events that did not arrive before, and the cursor, all
 	// or nothing, on disk when it returns.
 	Arrive(ctx context.Context, plugin string, cursor json.RawMessage, events []channel.Event) error
+	// ArriveHook stores the events of a webhook under its mark, all or nothing,
+	// on disk when it returns. A mark that is there already changes nothing.
+	ArriveHook(ctx context.Context, plugin, mark string, events []channel.Event) error
+	// Arrived tells whether something with this id arrived before.
+	Arrived(ctx context.Context, plugin, id string) (bool, error)
 	// Arrivals returns those not done with, oldest first, up to limit.
 	Arrivals(ctx context.Context, plugin string, limit int) ([]Arrival, error)
 	// Done forgets what an arrival said and remembers that it arrived.

@@ -27,7 +27,8 @@ var deeds = map[string]string{
 	"kv.read": "read its own store", "kv.write": "write its own store",
 	"file.read": "read files", "file.write": "write files", "message.send": "send messages", "agent.run": "set sub-agents to work", "skill.read": "read your skills", "schedule.create": "wake the agent later", "schedule.cancel": "cancel what it planned", "schedule.read": "read what it planned",
 	"model.complete": "answer as a language model", "tool.call": "be called as a tool", "host.kill": "pull the kill switch", "host.revoke": "take grants back",
-	"owner.speak": "speak for you", "owner.approve": "answer approvals for you",
+	"webhook.receive": "read webhooks that are signed by secrets",
+	"owner.speak":     "speak for you", "owner.approve": "answer approvals for you",
 	"card.charge": "charge cards", "card.read": "read cards", "payment.send": "send money", "call.place": "place calls",
 }
 

@@ -36,6 +36,7 @@ type Call struct {
 	material *provenance.Material
 	// reading is the same, also where material was left out; set before it runs.
 	reading   *provenance.Material
+	direct    bool            // the agent itself called the tool; set before it runs
 	delegates bool            // a sub-agent's words have reached it
 	skills    map[string]bool // whose texts have
 	traced    bool            // whether its arguments were; set before it runs

@@ -194,5 +194,8 @@ func (c *Call) reported(r DelegationReport) {
 
 // reads adds to what has reached the call. The caller holds mu.
 func (c *Call) reads(t provenance.Text) {
-	c.material, c.reading = c.material.With(t), c.reading.With(t)
+	c.material = c.material.With(t)
+	if c.reading != nil { // else what the session has read is not known, and stays so
+		c.reading = c.reading.With(t)
+	}
 }

@@ -25,6 +25,8 @@ import (
 
 	"github.com/ambithost/ambit/host/effects/secret"
 	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/policy"
+	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/model"
 )
@@ -52,6 +54,9 @@ type KVUsage interface {
 // Plugins knows the manifests of enabled plugins.
 type Plugins interface {
 	Manifest(name string) (*manifest.Manifest, bool)
+	// Holder is what an enabled plugin asks for, by capability, configuration
+	// filled in.
+	Holder(name string) (policy.Plugin, map[string]capability.Scope, bool)
 }
 
 // Cells runs an export of a plugin in its cell. Effects of the call come
@@ -61,9 +66,23 @@ type Cells interface {
 		effect func(ctx context.Context, name string, args []byte) ([]byte, error), emit func([]byte)) ([]byte, error)
 }
 
-// Messenger brings a message to the owner.
+// Messenger brings messages to people.
 type Messenger interface {
+	// Deliver is to the owner.
 	Deliver(ctx context.Context, agent, session, text string) error
+	// Tell has an agent say something to a contact. When it returns nil that is
+	// on disk, and brought to the contact as the channel can.
+	Tell(ctx context.Context, w Words) error
+}
+
+// Words are what an agent says to a contact.
+type Words struct {
+	ID     string // of the effect; what has the same is said once
+	Agent  string
+	From   string // the session in which it decided to
+	To     string // the contact's name
+	Text   string
+	Labels []string // of that session
 }
 
 // Secrets gives the owner's secrets; *secret.Store is one.

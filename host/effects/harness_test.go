@@ -270,6 +270,16 @@ func (w *world) Deliver(_ context.Context, agent, session, text string) error {
 	return nil
 }
 
+func (w *world) Tell(_ context.Context, v Words) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if v.To != "ann" {
+		return protocol.Errorf(protocol.NotFound, "nobody is called that")
+	}
+	w.sent = append(w.sent, v.Agent+" to "+v.To+": "+v.Text)
+	return nil
+}
+
 func (w *world) Get(_ context.Context, plugin, key string) ([]byte, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -322,6 +332,12 @@ func (m memory) AddApproval(_ context.Context, a *gate.Approval) error {
 	return nil
 }
 func (memory) EndApproval(context.Context, gate.Approval) error { return nil }
-func (memory) ExpireApprovals(context.Context, time.Time) error { return nil }
-func (memory) AddTally(context.Context, gate.Tally) error       { return nil }
-func (memory) RecoverCharges(context.Context, time.Time) error  { return nil }
+func (memory) LeaveApproval(context.Context, int64, bool) error { return nil }
+func (memory) UseApproval(context.Context, int64) (bool, error) { return true, nil }
+func (memory) LeftApprovals(context.Context, time.Time) ([]gate.Approval, error) {
+	return nil, nil
+}
+func (memory) Untold(context.Context) ([]gate.Approval, error) { return nil, nil }
+func (memory) UntoldDone(context.Context, int64) error         { return nil }
+func (memory) AddTally(context.Context, gate.Tally) error      { return nil }
+func (memory) RecoverCharges(context.Context, time.Time) error { return nil }

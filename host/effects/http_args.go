@@ -33,7 +33,7 @@ type httpArgs struct {
 // secretRef asks the host to put a secret into the request.
 type secretRef struct {
 	Name   string `json:"name"`
-	In     string `json:"in"` // header, query, path or body
+	In     string `json:"in"` // header, query, path, body or signature
 	As     string `json:"as,omitempty"`
 	Prefix string `json:"prefix,omitempty"`
 }
@@ -171,10 +171,17 @@ func (r *httpRequest) checkSecrets(upload bool) error {
 	if len(r.secrets) > 0 && (r.header.Get("Range") != "" || r.header.Get("If-Range") != "") {
 		return badSecret("a Range can't be asked for with secrets: a part of an echo can't be recognised")
 	}
+	signatures := 0
 	for _, s := range r.secrets {
 		if err := s.check(r, upload); err != nil {
 			return err
 		}
+		if s.In == inSignature {
+			signatures++
+		}
+	}
+	if signatures > 1 {
+		return badSecret("a request has one signature; a secret may hold several keys")
 	}
 	return nil
 }
@@ -213,8 +220,10 @@ func (r secretRef) check(req *httpRequest, upload bool) error {
 		if r.As != "" || r.Prefix != "" || !bytes.Contains(req.body, []byte(r.placeholder())) {
 			return badSecret("%s: want %s in the body, and neither as nor prefix", r.Name, r.placeholder())
 		}
+	case inSignature:
+		return r.checkSignature(req, upload)
 	default:
-		return badSecret("%s: in %.20q: want header, query, path or body", r.Name, r.In)
+		return badSecret("%s: in %.20q: want header, query, path, body or signature", r.Name, r.In)
 	}
 	return nil
 }

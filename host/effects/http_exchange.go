@@ -180,7 +180,7 @@ func (x *exchange) perform(ctx context.Context, f *gate.Flight, addrs []netip.Ad
 
 // send puts the request on the wire and takes the answer.
 func (x *exchange) send(ctx context.Context, s *stream, f *gate.Flight, addrs []netip.Addr, values []secret.Value) error {
-	in, err := x.req.inject(values)
+	in, err := x.req.inject(values, x.call.e.cfg.Now())
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (r *httpRequest) redirect(resp *http.Response, red *redactor) (*httpRequest
 		case s.In == "body" && next.body == nil:
 		case s.In == "body" && !same:
 			return bad("it would send a body with a secret to another host")
-		case s.In == "query", s.In == "path": // the server has chosen the whole target
+		case s.In == "query", s.In == "path", s.In == inSignature: // the server has chosen the whole target
 		case same:
 			next.secrets = append(next.secrets, s)
 		}

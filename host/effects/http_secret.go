@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -40,6 +41,9 @@ func (x *exchange) withSecrets(ctx context.Context, parent string, refs []secret
 				return err
 			}
 			x.call.e.seen.add(v) // before it can come back
+			if ref.In == inSignature {
+				x.call.e.seen.addKeys(v)
+			}
 			return x.withSecrets(ctx, parent, refs[1:], append(got, v), then)
 		},
 	})
@@ -68,7 +72,7 @@ type injected struct {
 
 // inject puts the secrets into copies of header, path, query and body. Errors
 // name the secret and the place, never the value.
-func (r *httpRequest) inject(values []secret.Value) (injected, error) {
+func (r *httpRequest) inject(values []secret.Value, now time.Time) (injected, error) {
 	in := injected{header: r.header.Clone(), path: r.url.path, query: r.url.query, body: r.body}
 	for i, ref := range r.secrets {
 		raw := values[i].Reveal()
@@ -97,6 +101,14 @@ func (r *httpRequest) inject(values []secret.Value) (injected, error) {
 			in.body = bytes.ReplaceAll(in.body, mark, raw)
 		}
 		clear(raw)
+	}
+	for i, ref := range r.secrets { // last: what is signed is what is sent
+		if ref.In != inSignature {
+			continue
+		}
+		if err := ref.sign(&in, values[i], now); err != nil {
+			return in, err
+		}
 	}
 	if len(in.path) > maxURL {
 		return in, protocol.Errorf(protocol.Limit, "http.request: with its secrets the path has more than %d bytes", maxURL)

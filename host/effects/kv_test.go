@@ -151,7 +151,7 @@ func TestMessage(t *testing.T) {
 	if fmt.Sprint(w.sent) != "[main/s: [p] hello[31m\nthere]" {
 		t.Fatalf("sent %q", w.sent)
 	}
-	refused(t, protocol.Invalid, c, "message.send", `{"to":"mallory","text":"x"}`)
+	refused(t, protocol.Denied, c, "message.send", `{"to":"mallory","text":"x"}`)
 	refused(t, protocol.Invalid, c, "message.send", `{"to":"owner","text":"\u001b"}`)
 	refused(t, protocol.Limit, c, "message.send", `{"to":"owner","text":`+quote(strings.Repeat("x", maxMessage+1))+`}`)
 }

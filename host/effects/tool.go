@@ -83,6 +83,7 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 			defer call.Close()
 			call.reading = origin.Material
 			call.traced, call.given = len(traced) > 0, labelsOf(traced)
+			call.direct = depth == 0
 			out, err := e.invokeTool(ctx, call, spec.Name, exact)
 			if (err != nil || out.IsError) && !call.hasActed() {
 				f.Untouched()

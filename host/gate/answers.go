@@ -53,10 +53,11 @@ func (g *Gate) Respond(ctx context.Context, id int64, ans Answer) (Approval, err
 	if err := p.may(ans); err != nil {
 		return p.approval, err
 	}
-	if !g.take(id) {
+	left, ok := g.taken(id)
+	if !ok {
 		return p.approval, protocol.Errorf(protocol.NotFound, "approval %d was just answered or expired", id)
 	}
-	return g.conveyed(ctx, p, ans)
+	return g.conveyed(ctx, p, ans, left)
 }
 
 // Exact is one approval and the digest of what was shown of it.
@@ -135,8 +136,9 @@ func (p *pending) may(ans Answer) error {
 	return protocol.Errorf(protocol.Invalid, "approval %d: lasting %q: want nothing, session or grant", a.ID, ans.Lasting)
 }
 
-// conveyed records the answer and passes it to who waits. p was taken.
-func (g *Gate) conveyed(ctx context.Context, p *pending, ans Answer) (Approval, error) {
+// conveyed records the answer and passes it to who waits, if somebody does. p was
+// taken.
+func (g *Gate) conveyed(ctx context.Context, p *pending, ans Answer, left bool) (Approval, error) {
 	a := p.approval
 	a.State, a.Answered, a.Answer, a.By = Declined, g.cfg.Now(), ans.Reason, "owner"
 	if ans.By.Type == "plugin" {
@@ -153,6 +155,10 @@ func (g *Gate) conveyed(ctx context.Context, p *pending, ans Answer) (Approval, 
 		a.State, a.Answer = Declined, "the answer could not be recorded"
 	} else if a.State == Approved {
 		err = g.last(ctx, p, a)
+	}
+	if left && a.State != Expired {
+		g.unheard(a)
+		return a, err
 	}
 	p.answer <- a
 	g.cfg.Notify(a)

@@ -52,26 +52,29 @@ type Approval struct {
 	Lasting    Lasting               `json:"lasting,omitempty"`
 	By         string                `json:"by,omitempty"` // who answered: "owner", "plugin:NAME"
 	Answered   time.Time             `json:"answered,omitzero"`
+	Grant      string                `json:"grant,omitempty"` // id of the grant that would be used
+	// Left says that the turn that asked is gone: the answer starts one.
+	Left bool `json:"left,omitempty"`
 }
 
-// ApprovalStore keeps the record of approvals. Waiting ones don't survive a
-// restart: who asked is gone, so ExpireApprovals ends them at start.
+// ApprovalStore keeps the record of approvals.
 type ApprovalStore interface {
 	AddApproval(context.Context, *Approval) error // sets ID
 	EndApproval(context.Context, Approval) error
-	ExpireApprovals(ctx context.Context, now time.Time) error
+	LeftStore
 }
 
 type pending struct {
 	approval Approval      // never changed
 	grant    string        // id of the grant that would be used
 	answer   chan Approval // buffered: the answer never waits for the asker
+	left     bool          // nobody waits for it; guarded by Gate.mu
 }
 
 // approve asks the owner and waits, unless a yes of this session covers the
 // request. Nil means: this exact request, now, once.
 func (g *Gate) approve(f *Flight, d policy.Decision) error {
-	if g.allowedBefore(f, d) {
+	if g.allowedBefore(f, d) || g.redeem(f) {
 		return nil
 	}
 	p, err := g.ask(f, d)
@@ -79,11 +82,21 @@ func (g *Gate) approve(f *Flight, d policy.Decision) error {
 		return err
 	}
 	answer := g.answerTo(f, p)
+	if answer.State == Waiting {
+		return protocol.Errorf(protocol.Timeout, "%v; question %d goes on waiting for the owner until %s, and it was not done", f.cancelled(), p.approval.ID, p.approval.Expires.In(g.cfg.Zone).Format("15:04"))
+	}
 	if cause := f.cancelled(); cause != nil {
+		if f.leaves() && answer.State != Expired {
+			p.answer <- answer // it was taken out above
+			g.abandon(f, p)
+		}
 		return cause
 	}
 	switch {
 	case answer.State == Approved && answer.Digest == f.effect.digest():
+		if !g.use(f, p.approval.ID) {
+			return f.effect.deny(protocol.Unavailable, "approval", "that the approval is used can't be recorded", "ambit status")
+		}
 		return nil
 	case answer.State == Approved:
 		return f.effect.deny(protocol.Declined, "approval", "the request changed after it was approved", "")
@@ -93,7 +106,8 @@ func (g *Gate) approve(f *Flight, d policy.Decision) error {
 	return f.effect.deny(protocol.Declined, "approval", "the owner did not answer in time"+askedFor(d), "ask again when the owner is there")
 }
 
-// answerTo waits for the owner until the approval expires.
+// answerTo waits for the owner until the approval expires. One that is waiting
+// still goes on without who asked.
 func (g *Gate) answerTo(f *Flight, p *pending) Approval {
 	for {
 		late, stop := g.cfg.Clock.Wake(p.approval.Expires)
@@ -108,6 +122,10 @@ func (g *Gate) answerTo(f *Flight, p *pending) Approval {
 			}
 		case <-f.ctx.Done():
 			stop()
+			if f.leaves() {
+				g.abandon(f, p)
+				return p.approval
+			}
 		}
 		return g.expire(f.ctx, p)
 	}
@@ -130,13 +148,17 @@ func askedFor(d policy.Decision) string {
 }
 
 func (g *Gate) ask(f *Flight, d policy.Decision) (*pending, error) {
+	if p := g.adopt(f); p != nil {
+		f.record.Approval, f.wasAsked = fmt.Sprint(p.approval.ID), true
+		return p, nil
+	}
 	e, now := f.effect, g.cfg.Now()
 	p := &pending{answer: make(chan Approval, 1), grant: f.grant.ID, approval: Approval{
 		State: Waiting, Digest: e.digest(), Created: now, Expires: now.Add(g.cfg.ApprovalTTL),
 		Actor: actorName(e.Actor), Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn,
 		Tool: e.Origin.Tool, Labels: e.Origin.Labels, Plugin: e.Plugin,
 		Capability: e.Capability, Risk: e.Risk, Resource: e.Resource, Attributes: maps.Clone(e.Attributes),
-		Args: e.payload(), Reasons: d.Reasons,
+		Args: e.payload(), Reasons: d.Reasons, Grant: f.grant.ID,
 	}}
 	if err := g.cfg.Store.AddApproval(f.ctx, &p.approval); err != nil {
 		return nil, e.deny(protocol.Unavailable, "approval", "the owner can't be asked: "+err.Error(), "ambit status")
@@ -156,6 +178,11 @@ func (g *Gate) expire(ctx context.Context, p *pending) Approval {
 	if !g.take(p.approval.ID) {
 		return <-p.answer
 	}
+	return g.ended(ctx, p)
+}
+
+// ended records that nobody answered. p was taken.
+func (g *Gate) ended(ctx context.Context, p *pending) Approval {
 	a := p.approval
 	a.State, a.Answered = Expired, g.cfg.Now()
 	if err := g.cfg.Store.EndApproval(context.WithoutCancel(ctx), a); err != nil {
@@ -167,20 +194,29 @@ func (g *Gate) expire(ctx context.Context, p *pending) Approval {
 
 // take removes an approval from those that wait; only one caller succeeds.
 func (g *Gate) take(id int64) bool {
+	_, ok := g.taken(id)
+	return ok
+}
+
+// taken is take that tells whether who asked is gone.
+func (g *Gate) taken(id int64) (left, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, ok := g.approvals[id]
+	p, ok := g.approvals[id]
 	delete(g.approvals, id)
-	return ok
+	return ok && p.left, ok
 }
 
 // Approvals lists what waits for the owner, oldest first.
 func (g *Gate) Approvals() []Approval {
+	g.sweep()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	out := make([]Approval, 0, len(g.approvals))
 	for _, p := range g.approvals {
-		out = append(out, p.approval)
+		a := p.approval
+		a.Left = p.left
+		out = append(out, a)
 	}
 	slices.SortFunc(out, func(a, b Approval) int { return cmp.Compare(a.ID, b.ID) })
 	return out

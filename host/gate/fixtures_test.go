@@ -26,6 +26,8 @@ type world struct {
 	grants    map[string]Grant
 	latch     map[string]Halt
 	approvals map[int64]Approval
+	used      map[int64]bool
+	gone      map[int64]int
 	asks      map[string]capability.Scope
 	cells     map[string]bool
 	notified  chan Approval
@@ -39,7 +41,7 @@ func newWorld() *world {
 		decision: func(*policy.Request) (policy.Decision, error) {
 			return policy.Decision{Verdict: policy.Allow, Revision: "r1"}, nil
 		},
-		grants: map[string]Grant{}, latch: map[string]Halt{}, approvals: map[int64]Approval{}, charged: map[string][]budget.Charge{}, settled: map[string]Settlement{}, cells: map[string]bool{},
+		grants: map[string]Grant{}, latch: map[string]Halt{}, approvals: map[int64]Approval{}, used: map[int64]bool{}, gone: map[int64]int{}, charged: map[string][]budget.Charge{}, settled: map[string]Settlement{}, cells: map[string]bool{},
 		asks: map[string]capability.Scope{
 			"kv.read":      {},
 			"kv.write":     {},
@@ -163,15 +165,53 @@ func (w *world) EndApproval(_ context.Context, a Approval) error {
 	return w.change(func() { w.approvals[a.ID] = a })
 }
 
-func (w *world) ExpireApprovals(context.Context, time.Time) error {
+func (w *world) LeaveApproval(_ context.Context, id int64, gone bool) error {
 	return w.change(func() {
+		if w.gone[id] = 0; gone {
+			w.gone[id] = 1
+		}
+	})
+}
+
+func (w *world) UseApproval(_ context.Context, id int64) (used bool, err error) {
+	err = w.change(func() {
+		used = w.approvals[id].State == Approved && !w.used[id]
+		w.used[id] = w.used[id] || used
+	})
+	return used, err
+}
+
+func (w *world) LeftApprovals(_ context.Context, now time.Time) (out []Approval, err error) {
+	err = w.change(func() {
 		for id, a := range w.approvals {
-			if a.State == Waiting {
+			live := a.Turn != "" && now.Before(a.Expires)
+			switch {
+			case a.State == Waiting && !live:
 				a.State = Expired
 				w.approvals[id] = a
+			case live && (a.State == Waiting || a.State == Approved && !w.used[id]):
+				w.gone[id] = max(w.gone[id], 1)
+				a.Left = true
+				out = append(out, a)
 			}
 		}
 	})
+	return out, err
+}
+
+func (w *world) Untold(context.Context) (out []Approval, err error) {
+	err = w.change(func() {
+		for id, a := range w.approvals {
+			if w.gone[id] == 1 && (a.State == Declined || a.State == Approved && !w.used[id]) {
+				out = append(out, a)
+			}
+		}
+	})
+	return out, err
+}
+
+func (w *world) UntoldDone(_ context.Context, id int64) error {
+	return w.change(func() { w.gone[id] = 2 })
 }
 
 func (w *world) room(charges []budget.Charge) error {

@@ -102,6 +102,7 @@ type Gate struct {
 	halted    map[string]Halt
 	flights   map[*Flight]struct{}
 	approvals map[int64]*pending
+	unused    map[string]Approval // a yes that nobody waited for, by digest
 	// allowances are by session; a kill ends them all.
 	allowances map[string][]allowance
 }
@@ -137,7 +138,7 @@ func Open(ctx context.Context, cfg Config) (*Gate, error) {
 	g := &Gate{
 		cfg: cfg, log: cfg.Logger.Named("gate"), boot: hex.EncodeToString(boot[:]),
 		grants: map[key][]*Grant{}, halted: map[string]Halt{},
-		flights: map[*Flight]struct{}{}, approvals: map[int64]*pending{}, allowances: map[string][]allowance{},
+		flights: map[*Flight]struct{}{}, approvals: map[int64]*pending{}, unused: map[string]Approval{}, allowances: map[string][]allowance{},
 	}
 	if err := g.load(ctx); err != nil {
 		return nil, fmt.Errorf("gate: %w", err)
@@ -164,7 +165,7 @@ func (g *Gate) load(ctx context.Context) error {
 		}
 	}
 	now := g.cfg.Now()
-	return errors.Join(g.cfg.Store.ExpireApprovals(ctx, now), g.cfg.Store.RecoverCharges(ctx, now))
+	return errors.Join(g.loadLeft(ctx), g.cfg.Store.RecoverCharges(ctx, now))
 }
 
 // Do takes one effect through the seven steps. The error is a *[Denial] when

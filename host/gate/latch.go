@@ -107,10 +107,12 @@ func (g *Gate) Kill(ctx context.Context, actor policy.Entity, target, reason str
 	g.mu.Lock()
 	g.halted[target] = halt
 	clear(g.allowances)
+	questions, yeses := g.dropLeft(target)
 	killed.Cancelled = g.cancelFlights(cause, func(f *Flight) bool { return slices.Contains(f.effect.targets(), target) })
 	g.mu.Unlock()
 	killed.Cells = g.forbid(target)
 	killed.Took = time.Since(start)
+	g.endDropped(questions, yeses)
 	ctx = context.WithoutCancel(ctx)
 	_, logErr := g.cfg.Audit.Append(ctx, audit.Record{Kind: audit.Kill, Time: halt.Since, Actor: actorName(actor), Resource: target, Detail: halt.Reason}, nil, true)
 	if err := errors.Join(logErr, g.cfg.Store.SetLatch(ctx, halt)); err != nil {

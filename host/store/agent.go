@@ -13,30 +13,48 @@ import (
 
 // Accept stores a trigger once per agent, channel and source id.
 func (s *Store) Accept(ctx context.Context, t agent.Trigger) (stored agent.Trigger, fresh bool, err error) {
-	source := sql.NullString{String: t.SourceID, Valid: t.SourceID != ""}
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO triggers (id, agent, session, channel, source, kind, sender, text, turn, state, attempts, received, images, alone)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, channel, source) DO NOTHING`,
-			t.ID, t.Agent, t.Session, t.Channel, source, t.Kind, t.From, t.Text, t.Turn, t.State, t.Attempts, micros(t.Received), refsText(t.Images), t.Alone)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return err
-		}
-		if fresh = n == 1; fresh {
-			stored = t
-			return nil
-		}
-		row := tx.QueryRowContext(ctx, triggerColumns+` WHERE agent = ? AND channel = ? AND source = ?`, t.Agent, t.Channel, source)
-		stored, err = scanTrigger(row)
+	err = s.write(ctx, func(tx *sql.Tx) (err error) {
+		stored, fresh, err = accept(ctx, tx, t)
 		return err
 	})
 	if err != nil {
 		return agent.Trigger{}, false, fmt.Errorf("store: accept: %w", err)
 	}
 	return stored, fresh, nil
+}
+
+// Occur stores a trigger that is no message and what it says.
+func (s *Store) Occur(ctx context.Context, t agent.Trigger, w agent.Wake) (stored agent.Trigger, fresh bool, err error) {
+	parts, err := json.Marshal(w.Parts)
+	if err != nil {
+		return stored, false, err
+	}
+	err = s.write(ctx, func(tx *sql.Tx) (err error) {
+		if stored, fresh, err = accept(ctx, tx, t); err != nil || !fresh {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO wakes (trigger, schedule, note, parts) VALUES (?, ?, ?, ?)`, t.ID, w.Schedule, w.Note, string(parts))
+		return err
+	})
+	if err != nil {
+		return agent.Trigger{}, false, fmt.Errorf("store: occur: %w", err)
+	}
+	return stored, fresh, nil
+}
+
+func accept(ctx context.Context, tx *sql.Tx, t agent.Trigger) (stored agent.Trigger, fresh bool, err error) {
+	source := sql.NullString{String: t.SourceID, Valid: t.SourceID != ""}
+	res, err := tx.ExecContext(ctx, `INSERT INTO triggers (id, agent, session, channel, source, kind, sender, text, turn, state, attempts, received, images, alone)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, channel, source) DO NOTHING`,
+		t.ID, t.Agent, t.Session, t.Channel, source, t.Kind, t.From, t.Text, t.Turn, t.State, t.Attempts, micros(t.Received), refsText(t.Images), t.Alone)
+	if err != nil {
+		return stored, false, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return t, err == nil, err
+	}
+	stored, err = scanTrigger(tx.QueryRowContext(ctx, triggerColumns+` WHERE agent = ? AND channel = ? AND source = ?`, t.Agent, t.Channel, source))
+	return stored, false, err
 }
 
 // Settle ends triggers that no turn will answer.

@@ -29,18 +29,7 @@ func (s *Store) Cursor(ctx context.Context, plugin string) (json.RawMessage, err
 // Arrive stores events that are new together with the cursor.
 func (s *Store) Arrive(ctx context.Context, plugin string, cursor json.RawMessage, events []wire.Event) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		now := time.Now()
-		for _, e := range events {
-			b, err := json.Marshal(e)
-			if err != nil {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO arrivals (plugin, id, event, at) VALUES (?, ?, ?, ?) ON CONFLICT (plugin, id) DO NOTHING`,
-				plugin, e.ID, string(b), micros(now)); err != nil {
-				return err
-			}
-		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM arrivals WHERE plugin = ? AND event = '' AND at < ?`, plugin, micros(now.Add(-arrivalsKept))); err != nil {
+		if err := arrive(ctx, tx, plugin, events); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO channel_cursors (plugin, cursor) VALUES (?, ?) ON CONFLICT (plugin) DO UPDATE SET cursor = excluded.cursor`, plugin, string(cursor))
@@ -50,6 +39,47 @@ func (s *Store) Arrive(ctx context.Context, plugin string, cursor json.RawMessag
 		return fmt.Errorf("store: what arrived over %s: %w", plugin, err)
 	}
 	return nil
+}
+
+// ArriveHook stores the events of a webhook, unless its mark is there already.
+func (s *Store) ArriveHook(ctx context.Context, plugin, mark string, events []wire.Event) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO arrivals (plugin, id, event, at) VALUES (?, ?, '', ?) ON CONFLICT (plugin, id) DO NOTHING`, plugin, mark, micros(time.Now()))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return arrive(ctx, tx, plugin, events)
+	})
+	if err != nil {
+		return fmt.Errorf("store: what arrived over %s: %w", plugin, err)
+	}
+	return nil
+}
+
+// arrive stores events that are new, and forgets ids that were kept long enough.
+func arrive(ctx context.Context, tx *sql.Tx, plugin string, events []wire.Event) error {
+	now := time.Now()
+	for _, e := range events {
+		b, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO arrivals (plugin, id, event, at) VALUES (?, ?, ?, ?) ON CONFLICT (plugin, id) DO NOTHING`,
+			plugin, e.ID, string(b), micros(now)); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM arrivals WHERE plugin = ? AND event = '' AND at < ?`, plugin, micros(now.Add(-arrivalsKept)))
+	return err
+}
+
+// Arrived tells whether something with this id arrived before.
+func (s *Store) Arrived(ctx context.Context, plugin, id string) (known bool, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM arrivals WHERE plugin = ? AND id = ?)`, plugin, id).Scan(&known)
+	return known, err
 }
 
 // Arrivals returns those not done with, oldest first.

@@ -137,35 +137,13 @@ func (s *Store) EndApproval(ctx context.Context, a gate.Approval) error {
 		string(a.State), micros(a.Answered), a.Answer, a.By, string(a.Lasting), a.ID)
 }
 
-// ExpireApprovals ends all that wait.
-func (s *Store) ExpireApprovals(ctx context.Context, now time.Time) error {
-	return s.exec(ctx, `UPDATE approvals SET state = 'expired', answered = ? WHERE state = 'waiting'`, micros(now))
-}
-
 // Approvals returns the newest approvals, whatever their state.
 func (s *Store) Approvals(ctx context.Context, limit int) ([]gate.Approval, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, request, state, answered, reason, by, lasting FROM approvals ORDER BY id DESC LIMIT ?`, limit)
-	if err != nil {
-		return nil, err
+	list, err := collect(ctx, s.read, scanApproval, approvalColumns+` ORDER BY id DESC LIMIT ?`, limit)
+	if list == nil {
+		list = []gate.Approval{}
 	}
-	defer rows.Close()
-	out := []gate.Approval{}
-	for rows.Next() {
-		var a gate.Approval
-		var id, answered int64
-		var request, state, reason, by, lasting string
-		if err := rows.Scan(&id, &request, &state, &answered, &reason, &by, &lasting); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal([]byte(request), &a); err != nil {
-			return nil, fmt.Errorf("approval %d: %w", id, err)
-		}
-		a.ID, a.State, a.Answered, a.Answer = id, gate.State(state), instant(answered), reason
-		retype(a.Attributes)
-		a.By, a.Lasting = by, gate.Lasting(lasting)
-		out = append(out, a)
-	}
-	return out, rows.Err()
+	return list, err
 }
 
 // retype gives attributes that were read from JSON the types they had.

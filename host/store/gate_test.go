@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -100,12 +101,79 @@ func TestApprovals(t *testing.T) {
 	if err := s.EndApproval(ctx, a); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.ExpireApprovals(ctx, time.Now()); err != nil {
-		t.Fatal(err)
+	if left, err := s.LeftApprovals(ctx, time.Now()); err != nil || len(left) != 0 {
+		t.Fatal(left, err)
 	}
 	got, err := s.Approvals(ctx, 10)
 	if err != nil || len(got) != 2 || got[0].State != gate.Expired || got[1].State != gate.Declined || got[1].Answer != "no" {
 		t.Fatalf("got %+v, %v", got, err)
+	}
+}
+
+// TestLeftApprovals: of what the last run asked, what a turn asked and what has
+// not expired goes on waiting, and a yes that was not used counts once.
+func TestLeftApprovals(t *testing.T) {
+	t.Parallel()
+	s, ctx, now := open(t), t.Context(), time.Now()
+	add := func(turn string, life time.Duration) int64 {
+		a := gate.Approval{State: gate.Waiting, Digest: "d", Created: now, Expires: now.Add(life), Turn: turn, Session: "s", Capability: "card.charge"}
+		if err := s.AddApproval(ctx, &a); err != nil {
+			t.Fatal(err)
+		}
+		return a.ID
+	}
+	end := func(id int64, state gate.State) {
+		if err := s.EndApproval(ctx, gate.Approval{ID: id, State: state, Answered: now, By: "owner"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits, late, owners := add("t", time.Hour), add("t", -time.Hour), add("", time.Hour)
+	yes, used, no, unheard := add("t", time.Hour), add("t", time.Hour), add("t", time.Hour), add("t", time.Hour)
+	for id, state := range map[int64]gate.State{yes: gate.Approved, used: gate.Approved, no: gate.Declined, unheard: gate.Declined} {
+		end(id, state)
+	}
+	if ok, err := s.UseApproval(ctx, used); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if err := s.LeaveApproval(ctx, unheard, true); err != nil {
+		t.Fatal(err)
+	}
+	names := func(list []gate.Approval, err error) string {
+		var ids []int64
+		for _, a := range list {
+			if ids = append(ids, a.ID); !a.Left {
+				t.Errorf("%d is not left", a.ID)
+			}
+		}
+		return fmt.Sprint(ids, err)
+	}
+	for range 2 { // each start anew
+		if got := names(s.LeftApprovals(ctx, now)); got != fmt.Sprint([]int64{waits, yes}, nil) {
+			t.Errorf("left: %s", got)
+		}
+	}
+	if got := names(s.Untold(ctx)); got != fmt.Sprint([]int64{yes, unheard}, nil) {
+		t.Errorf("untold: %s", got)
+	}
+	if err := s.UntoldDone(ctx, unheard); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		if ok, err := s.UseApproval(ctx, yes); ok != want || err != nil {
+			t.Errorf("used: %v, %v", ok, err)
+		}
+	}
+	if got := names(s.Untold(ctx)); got != fmt.Sprint([]int64(nil), nil) {
+		t.Errorf("then untold: %s", got)
+	}
+	all, err := s.Approvals(ctx, 10)
+	for _, a := range all {
+		if (a.ID == late || a.ID == owners) != (a.State == gate.Expired) {
+			t.Errorf("%d is %s", a.ID, a.State)
+		}
+	}
+	if err != nil || len(all) != 7 {
+		t.Errorf("%d, %v", len(all), err)
 	}
 }
 

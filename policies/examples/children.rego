@@ -14,7 +14,7 @@ import data.ambit.lib.host
 allowed := {
 	"tool.call", "model.complete", "clock.read", "log.write", "kv.read", "kv.write", "memory.read", "memory.write",
 	"file.read", "file.write", "code.run", "web.fetch", "web.search", "http.request", "message.send", "secret.use",
-	"owner.speak", "host.kill",
+	"owner.speak", "host.kill", "webhook.receive",
 }
 
 # Where pages may come from, besides what plugins need for themselves.

@@ -7,7 +7,8 @@
 // request under the plugin's own grants and polls again with the answer. What
 // arrived and the cursor are on disk, in one step, before the next request is
 // made: a service that forgets a message once it was asked for the next ones
-// loses none.
+// loses none. A service that sends by itself reaches the host's listener, and
+// the host wakes the plugin's "webhook" with what it verified ([Hook]).
 //
 // A channel says who wrote a message and where. Whether that person counts for
 // anything is the host's business: it knows whom the owner has paired.
@@ -47,6 +48,31 @@ type Polled struct {
 	Events []Event         `json:"events,omitempty"` // in the order they were sent
 	Cursor json.RawMessage `json:"cursor,omitempty"` // JSON, at most MaxCursor
 	Next   Wait            `json:"next"`
+}
+
+// Hook is the input of "webhook": what somebody sent to the host's listener for
+// this channel. The host has verified that the holder of the channel's secret
+// signed exactly ID, At and Body (Standard Webhooks); nothing else of the request
+// is signed, and nothing else is passed on.
+type Hook struct {
+	ID   string    `json:"id"`
+	At   time.Time `json:"at"` // by the sender's clock, within five minutes of the host's
+	Body []byte    `json:"body"`
+}
+
+// HookID is the id under which a webhook is known among what arrived over a
+// channel; its events have it with "/1", "/2" and so on behind it.
+func HookID(id string) string { return "hook/" + id }
+
+// MaxHook is the most bytes of a [Hook]'s body.
+const MaxHook = 256 << 10
+
+// Hooked is the output of "webhook". The events are on disk before the sender is
+// told that they arrived. Their ids are the host's: whatever is sent again with
+// the same Hook.ID counts once. An error with code invalid tells the sender that
+// this can't be read, now or later.
+type Hooked struct {
+	Events []Event `json:"events,omitempty"`
 }
 
 // Wait is what the host does before it polls again: first wait After (milliseconds), then

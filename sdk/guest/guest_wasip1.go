@@ -34,6 +34,9 @@ func poll() int32 { return answer(protocol.ExportPoll) }
 //go:wasmexport send
 func send() int32 { return answer(protocol.ExportSend) }
 
+//go:wasmexport webhook
+func webhook() int32 { return answer(protocol.ExportWebhook) }
+
 // answer returns 0 when the call succeeded, 1 when the Extism error is set.
 func answer(export string) int32 {
 	if exported == nil {

@@ -53,6 +53,10 @@ type Manifest struct {
 	Kinds       []Kind        `json:"kinds"`
 	Tools       []ToolSpec    `json:"tools,omitempty"`
 	Requires    []Requirement `json:"requires,omitempty"`
+	// IdempotentSend says of a channel that its service knows a message by
+	// [channel.Send]'s Key: one whose sending was cut off is sent again as it was,
+	// to anybody, and arrives once.
+	IdempotentSend bool `json:"idempotent_send,omitempty"`
 	// Config is the JSON Schema of the plugin's configuration, an object.
 	Config json.RawMessage `json:"config,omitempty"`
 	Limits Limits          `json:"limits,omitzero"`

@@ -61,6 +61,9 @@ func (m *Manifest) Validate() error {
 	if m.Limits.MemoryMB < 0 || m.Limits.TimeoutSeconds < 0 || m.Limits.TimeoutSeconds > maxTimeoutSeconds {
 		bad("limits: want positive numbers, and at most %d seconds", maxTimeoutSeconds)
 	}
+	if m.IdempotentSend && !m.Is(Channel) {
+		bad("idempotent_send: only a channel sends")
+	}
 	errs = append(errs, m.validateTools()...)
 	errs = append(errs, m.validateRequires()...)
 	if err := objectSchema(m.Config); m.Config != nil && err != nil {

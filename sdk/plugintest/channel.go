@@ -97,6 +97,10 @@ func (s *suite) until(effect Effect) (in channel.Poll, p channel.Polled, err err
 }
 
 func checkArrives(s *suite) error {
+	if s.cfg.Hook != "" {
+		_, err := s.hook(s.cfg.Hook)
+		return err
+	}
 	_, p, err := s.until(s.world)
 	if err != nil {
 		return err
@@ -110,6 +114,9 @@ func checkArrives(s *suite) error {
 // checkCursor polls twice with the same: a host that was cut off before it
 // stored what arrived does so. And it goes on from a cursor alone.
 func checkCursor(s *suite) error {
+	if s.cfg.Hook != "" {
+		return checkHookTwice(s)
+	}
 	in, first, err := s.until(s.world)
 	if err != nil {
 		return err
@@ -141,6 +148,13 @@ func ids(p channel.Polled) string {
 }
 
 func checkTrouble(s *suite) error {
+	if s.cfg.Hook != "" { // it waits for nothing
+		p, err := s.poll(channel.Poll{}, s.world)
+		if err == nil && len(p.Next.Request) == 0 && p.Next.After < 60_000 {
+			err = fmt.Errorf("a channel that asks for nothing wants to be woken every %d ms", p.Next.After)
+		}
+		return err
+	}
 	in, first, err := s.until(s.world)
 	if err != nil {
 		return err
@@ -203,6 +217,9 @@ func checkSend(s *suite) error {
 }
 
 func checkChannelNonsense(s *suite) error {
+	if s.cfg.Hook != "" {
+		return checkHookNonsense(s)
+	}
 	var g gather
 	in, _, err := s.until(s.world)
 	g.check(err)

@@ -57,6 +57,10 @@
 //     there is not for good, and tells a denial.
 //  20. Answers that make no sense are survived, and not asked for again at once.
 //
+// A channel that gets webhooks owes the same of what they bring: the same one
+// twice gives the same events, and what makes no sense is an error with code
+// invalid.
+//
 // After each failure it provokes the suite asks for describe again: a plugin
 // is still usable after an error.
 package plugintest
@@ -99,6 +103,9 @@ type Config struct {
 	Model string
 	// Chat is a chat that a channel can send to in the world of Effect.
 	Chat string
+	// Hook is the body of a webhook that brings a channel something, for one that
+	// is sent to and does not ask.
+	Hook string
 }
 
 // Run checks all duties that the manifest's kinds call for, each in a subtest

@@ -138,5 +138,5 @@ const (
 	ExportComplete = "complete" // model.Request → model.Response
 	ExportPoll     = "poll"     // channel.Poll → channel.Polled
 	ExportSend     = "send"     // channel.Send → channel.Sent
-	ExportWebhook  = "webhook"
+	ExportWebhook  = "webhook"  // channel.Hook → channel.Hooked
 )
