@@ -224,3 +224,27 @@ func TestAnswersMeetLeaving(t *testing.T) {
 		}
 	}
 }
+
+// TestASubAgentsQuestionEndsWithIt: nobody is left to go on with the answer, after
+// its turn and after a crash.
+func TestASubAgentsQuestionEndsWithIt(t *testing.T) {
+	t.Parallel()
+	w, g := opened(t)
+	n := 0
+	e := purchase(&n)
+	e.Origin.Session, e.Origin.Bounds = SubSession+"1", Within(nil, "t0", nil, []string{"card.charge"})
+	if a := asked(t, w, g, e, turnEnds); len(g.Approvals()) != 0 || w.approvals[a.ID].State != Expired {
+		t.Errorf("it waits on: %+v", w.approvals[a.ID])
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- g.Do(ctx, e) }()
+	a := next(w, Waiting, false)
+	if again := w.open(t); len(again.Approvals()) != 0 || w.approvals[a.ID].State != Expired {
+		t.Errorf("it outlives a crash: %+v", w.approvals[a.ID])
+	}
+	cancel()
+	if err := <-over; err == nil || n != 0 {
+		t.Errorf("done %d times, %v", n, err)
+	}
+}
