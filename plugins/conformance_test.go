@@ -126,6 +126,8 @@ func arguments(name string) map[string]string {
 		return map[string]string{"run": `{"language": "starlark", "code": "print('a')\nresult = 6 * 7"}`}
 	case "schedule":
 		return map[string]string{"add": `{"text": "A sample", "every": "1h"}`, "cancel": `{"id": "s1"}`}
+	case "memory":
+		return map[string]string{"forget": `{"name": "sample"}`}
 	case "playbank":
 		return map[string]string{"charge": `{"amount": 100, "currency": "USD", "merchant": "A shop"}`, "ledger": `{"card": "play"}`}
 	case "moltbook":
@@ -141,6 +143,8 @@ func world(name string) *plugintest.World {
 	switch name {
 	case "notes":
 		w.SetFile("notes/sample.md", []byte("A sample.\n"))
+	case "memory":
+		_, _ = w.Effect(context.Background(), "memory.write", []byte(`{"name": "sample", "text": "A sample"}`)) // as below
 	case "schedule":
 		_, _ = w.Effect(context.Background(), "schedule.create", []byte(`{"text": "A sample", "every": "1h"}`)) // a world never fails
 	case "openai", "anthropic", "ollama", "gemini":

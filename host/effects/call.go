@@ -35,6 +35,7 @@ type Call struct {
 	// material is what the session has read and what other tools gave since.
 	material *provenance.Material
 	traced   bool          // whether its arguments were; set before it runs
+	owned    bool          // and whether they are the owner's words, all of them
 	given    []string      // their labels
 	refusal  protocol.Code // of the last effect that was decided against; empty: none
 	acted    bool          // it asked for an effect that changes something, here or outside
@@ -90,7 +91,7 @@ func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error)
 // harmless effects leave everything as it is, wherever.
 func harmless(effect string) bool {
 	switch effect {
-	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read":
+	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read", "memory.read":
 		return true
 	}
 	return false
@@ -143,6 +144,10 @@ func (c *Call) perform(ctx context.Context, name string, args []byte) ([]byte, e
 		return c.scheduleCancel(ctx, args)
 	case "schedule.read":
 		return c.scheduleRead(ctx, args)
+	case "memory.read":
+		return c.memoryRead(ctx, args)
+	case "memory.write":
+		return c.memoryWrite(ctx, args)
 	case "owner.approve":
 		return c.ownerApprove(ctx, args)
 	case "tool.call":

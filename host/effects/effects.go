@@ -82,6 +82,7 @@ type Config struct {
 	Secrets   Secrets
 	Approvals Approvals
 	Schedules Schedules
+	Memory    Memory
 	// Workspace gives the folder of an agent's files. It must exist.
 	Workspace func(agent string) (string, error)
 	// DefaultModel names the model plugin, and the model as its provider
