@@ -85,6 +85,9 @@ const (
 	// Schedule is what happened to a schedule, which Resource names: created,
 	// removed, run, disabled.
 	Schedule Kind = "schedule"
+	// Memory is the owner's word on a note of an agent, which Resource names:
+	// written, trusted, forgotten.
+	Memory Kind = "memory"
 	// Start is the host coming up.
 	Start Kind = "start"
 	// Recovery is what a start found (a torn record, unknown outcomes) and

@@ -31,6 +31,7 @@ type memory struct {
 	halted    []control.Halt
 	entries   []control.AuditEntry
 	schedules []control.Schedule
+	notes     []control.NoteInfo
 	folder    string        // of the owner's policies; their files are wrong while it is missing
 	answered  chan bool     // of the chat's question
 	interrupt chan struct{} // of the chat

@@ -35,6 +35,8 @@ type Backend interface {
 	Chatter
 	Pairer
 	Scheduler
+	Rememberer
+	NoteEditor
 	Caller
 }
 
@@ -220,6 +222,23 @@ type Scheduler interface {
 	// RunSchedule runs one beside its times and does not wait for its turn. One
 	// that runs is invalid.
 	RunSchedule(ctx context.Context, id string) (*ScheduleRun, error)
+}
+
+// Rememberer shows what agents remember.
+type Rememberer interface {
+	// Notes lists an agent's notes by name, or those that a search finds, the best
+	// first.
+	Notes(ctx context.Context, q NoteQuery) (*NoteList, error)
+	Note(ctx context.Context, agent, name string) (*NoteInfo, error)
+}
+
+// NoteEditor changes what agents remember, as the owner.
+type NoteEditor interface {
+	// WriteNote is invalid when the note is not what the request says it was.
+	WriteNote(ctx context.Context, name string, req NoteChange) (*NoteInfo, error)
+	// ForgetNote takes a note away from everything that the host keeps beside the
+	// log itself, and says which conversations still hold lines of it.
+	ForgetNote(ctx context.Context, name string, req ForgetRequest) (*Forgotten, error)
 }
 
 // Caller calls a tool as the owner.

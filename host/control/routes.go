@@ -86,6 +86,11 @@ func routes() []route {
 		{"DELETE /v1/schedules/{id}", nil, 0, gives((*exchange).removeSchedule)},
 		{"POST /v1/schedules/{id}/run", nil, 0, gives((*exchange).runSchedule)},
 
+		{"GET /v1/notes", []string{"agent", "query"}, 0, gives((*exchange).notes)},
+		{"GET /v1/notes/{name}", []string{"agent"}, 0, gives((*exchange).note)},
+		{"PUT /v1/notes/{name}", nil, mediumBody, takes((*exchange).writeNote)},
+		{"POST /v1/notes/{name}/forget", nil, smallBody, takes((*exchange).forgetNote)},
+
 		{"POST /v1/call", nil, callBody, takes((*exchange).call)},
 	}...)
 }

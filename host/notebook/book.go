@@ -204,6 +204,9 @@ func (b *book) write(ctx context.Context, e Entry) (Record, error) {
 		return Record{}, err
 	}
 	old, existed := b.notes[e.Name]
+	if e.Was != nil && *e.Was != old.Digest {
+		return Record{}, ErrChanged
+	}
 	r := old
 	if !existed {
 		if _, err := b.root.Lstat(e.Name + suffix); err == nil {

@@ -173,7 +173,13 @@ type Entry struct {
 	Keep   bool
 	Source *Source // nil: none
 	By     string
+	// Was, if set, is the digest of the text that is replaced; empty: there is no
+	// note yet. When it is another, nothing is written: [ErrChanged].
+	Was *string
 }
+
+// ErrChanged says that a note is not what its writer saw.
+var ErrChanged = errors.New("notebook: the note was changed meanwhile")
 
 // Write writes a note and returns what is known about it from then on.
 func (k *Keeper) Write(ctx context.Context, e Entry) (r Record, err error) {
