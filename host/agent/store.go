@@ -201,4 +201,5 @@ type Store interface {
 	Histories
 	Timetable
 	Images
+	Marks
 }
