@@ -171,3 +171,25 @@ func (h *Host) recordNote(ctx context.Context, agentName, name, what, detail str
 	_, err := h.audit.Append(ctx, audit.Record{Kind: audit.Memory, Actor: "owner", Agent: agentName, Resource: name, Status: what, Detail: detail}, nil, true)
 	return err
 }
+
+// LookBack has an agent note what it learned.
+func (b backend) LookBack(ctx context.Context, req control.LookbackRequest) (*control.Lookback, error) {
+	b.touch()
+	a, err := b.agentFor(req.Agent)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.LookBack(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &control.Lookback{Agent: a.Name(), Conversations: r.Conversations, Notes: append([]string{}, r.Notes...), Trouble: r.Trouble}, nil
+}
+
+func (b backend) memoryStatus(name string, st *control.AgentStatus) {
+	if b.file.Agents[name].Memory.Consolidate == nil {
+		return
+	}
+	s := b.agents[name].LookbackStatus()
+	st.Memory = &control.MemoryStatus{Last: s.Last, Next: s.Next, Notes: s.Notes, Trouble: s.Trouble}
+}

@@ -235,8 +235,9 @@ func (b *lookback) ask(ctx context.Context, m *Mark, r *LookbackReport) (asked b
 	if c.upto < entries[len(entries)-1].Seq {
 		at = time.Time{} // there is more for the next time
 	}
-	m.Next, m.At = c.upto, at
+	m.Next = c.upto
 	if c.worth {
+		m.At = at // else it does not count as a time
 		resp, err := b.complete(ctx, m.Session, c)
 		if err != nil {
 			return true, fmt.Errorf("session %s: %w", m.Session, err)

@@ -56,3 +56,7 @@ func (m *memory) ForgetNote(_ context.Context, name string, req control.ForgetRe
 	}
 	return f, nil
 }
+
+func (m *memory) LookBack(context.Context, control.LookbackRequest) (*control.Lookback, error) {
+	return &control.Lookback{Agent: "main", Conversations: 2, Notes: []string{"2026-11-25 tea"}, Trouble: "one was refused"}, nil
+}

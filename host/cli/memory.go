@@ -20,7 +20,7 @@ const maxNote = 1 << 20
 func (a *app) memoryCmd() *cobra.Command {
 	list := a.memoryListCmd()
 	cmd := group(&cobra.Command{Use: "memory", Short: "What your agents remember", RunE: list.RunE},
-		list, a.memorySearchCmd(), a.memoryShowCmd(), a.memoryEditCmd(), a.memoryForgetCmd())
+		list, a.memorySearchCmd(), a.memoryShowCmd(), a.memoryEditCmd(), a.memoryLearnCmd(), a.memoryForgetCmd())
 	cmd.Flags().AddFlag(list.Flags().Lookup("agent"))
 	return a.jsonFlag(cmd)
 }
@@ -177,6 +177,32 @@ rest a stranger's: with --trust they go, and you vouch for every word.`,
 	return agentFlag(a.jsonFlag(cmd), &agent)
 }
 
+func (a *app) memoryLearnCmd() *cobra.Command {
+	var agent string
+	return agentFlag(a.jsonFlag(&cobra.Command{
+		Use:   "learn",
+		Short: "Have an agent look back on its conversations now, and note what it learned",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := a.client.LookBack(cmd.Context(), control.LookbackRequest{Agent: agent})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.writeJSON(r)
+			}
+			for _, n := range r.Notes {
+				fmt.Fprintln(a.out, line(n))
+			}
+			fmt.Fprintf(a.err, "Looked at %s, wrote %s.\n", count(int64(r.Conversations), "conversation with something new", "conversations with something new"), count(int64(len(r.Notes)), "note", "notes"))
+			if r.Trouble != "" {
+				fmt.Fprintf(a.err, "Not all went well: %s\n", line(r.Trouble))
+			}
+			return nil
+		},
+	}), &agent)
+}
+
 // editNote has the owner edit a text in a file that is removed afterwards.
 func (a *app) editNote(text string) (out string, err error) {
 	folder, err := os.MkdirTemp("", "ambit-note-")
@@ -245,6 +271,18 @@ func (a *app) printForgotten(f *control.Forgotten) {
 	for _, m := range f.Mentions {
 		fmt.Fprintf(a.err, "Session %s of agent %s still holds lines of it, in %s.\n", line(m.Session), line(m.Agent), count(int64(m.Entries), "entry", "entries"))
 	}
+}
+
+// memoryText tells how looking back went.
+func (a *app) memoryText(m *control.MemoryStatus) string {
+	text := "not looked back since the start"
+	if !m.Last.IsZero() {
+		text = fmt.Sprintf("looked back %s, %s since the start", a.ago(m.Last), count(int64(m.Notes), "note", "notes"))
+	}
+	if m.Trouble != "" {
+		text += "; the last time not all went well: " + line(m.Trouble)
+	}
+	return text
 }
 
 // completeNotes offers the names of notes.

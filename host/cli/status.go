@@ -58,6 +58,9 @@ func (a *app) printStatus(s *control.Status) {
 		if g.Heartbeat != nil {
 			t.add("Heartbeat "+g.Name, a.beatText(g))
 		}
+		if g.Memory != nil {
+			t.add("Memory "+g.Name, a.memoryText(g.Memory))
+		}
 	}
 	t.add("Confinement", confinementText(s.Confinement.Level, namesOnly(s.Confinement.Measures)))
 	t.print(a.out, a.color)

@@ -70,6 +70,19 @@ type Mention struct {
 	Entries int    `json:"entries"`
 }
 
+// LookbackRequest has an agent look back on its conversations.
+type LookbackRequest struct {
+	Agent string `json:"agent,omitempty"`
+}
+
+// Lookback is what came of it.
+type Lookback struct {
+	Agent         string   `json:"agent"`
+	Conversations int      `json:"conversations"` // that had something new
+	Notes         []string `json:"notes"`         // names of those written
+	Trouble       string   `json:"trouble,omitempty"`
+}
+
 // MemoryStatus is how an agent's looking back went.
 type MemoryStatus struct {
 	Last    time.Time `json:"last,omitzero"`

@@ -236,6 +236,8 @@ type Rememberer interface {
 type NoteEditor interface {
 	// WriteNote is invalid when the note is not what the request says it was.
 	WriteNote(ctx context.Context, name string, req NoteChange) (*NoteInfo, error)
+	// LookBack has an agent note what it learned, now, and waits for it.
+	LookBack(ctx context.Context, req LookbackRequest) (*Lookback, error)
 	// ForgetNote takes a note away from everything that the host keeps beside the
 	// log itself, and says which conversations still hold lines of it.
 	ForgetNote(ctx context.Context, name string, req ForgetRequest) (*Forgotten, error)

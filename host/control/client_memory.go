@@ -20,6 +20,11 @@ func (c *Client) WriteNote(ctx context.Context, name string, req NoteChange) (*N
 	return change[NoteInfo](ctx, c, http.MethodPut, req, "notes", name)
 }
 
+// LookBack implements [NoteEditor].
+func (c *Client) LookBack(ctx context.Context, req LookbackRequest) (*Lookback, error) {
+	return change[Lookback](ctx, c, http.MethodPost, req, "lookback")
+}
+
 // ForgetNote implements [NoteEditor].
 func (c *Client) ForgetNote(ctx context.Context, name string, req ForgetRequest) (*Forgotten, error) {
 	return change[Forgotten](ctx, c, http.MethodPost, req, "notes", name, "forget")
