@@ -25,7 +25,8 @@ func (h *Host) openAgents(context.Context) error {
 		a, err := agent.New(agent.Config{
 			Name: name, Instructions: f.Instructions, Store: h.state, Model: models{h}, Tools: tools{h}, Recorder: turns{h}, Price: h.price,
 			Limits: agent.Limits{Steps: f.Steps, Tokens: f.Tokens, Wall: time.Duration(f.Minutes) * time.Minute, ContextTokens: f.Context}, SubAgents: f.SubAgents.limits(), Skills: h.agentSkills,
-			Zone: h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name), Warden: warden{h}, Chronicle: chronicle{h}, Asked: h.gate.Asked,
+			Zone: h.zone, Clock: h.cfg.Clock, Debounce: burst, Logger: h.log, Heartbeat: h.heartbeat(name),
+			Warden: warden{h}, Chronicle: chronicle{h}, Asked: h.gate.Asked, Memory: memories{h}, Lookback: f.Memory.lookback(),
 			Home: func(ctx context.Context, session string) string {
 				if session != defaultSession {
 					return session

@@ -14,7 +14,8 @@ import (
 	"github.com/ambithost/ambit/sdk/manifest"
 )
 
-// allowance is a budget of an agent, or of its heartbeats, from ambit.yaml. The
+// allowance is a budget of an agent, or of what it does by itself (its heartbeats,
+// its looking back), from ambit.yaml. The
 // gate books it beside those of grants and policy: nothing goes over it.
 type allowance struct {
 	agent  string
@@ -52,7 +53,7 @@ func (l *allowances) standing(ctx context.Context, e *gate.Effect) (out []budget
 
 func (l *allowances) of(name, trigger string) (out []allowance) {
 	for _, a := range l.list {
-		if a.agent == name && (a.of != agent.KindHeartbeat || trigger == agent.KindHeartbeat) {
+		if a.agent == name && (a.of != agent.KindHeartbeat || trigger == agent.KindHeartbeat || trigger == agent.KindLookback) {
 			out = append(out, a)
 		}
 	}

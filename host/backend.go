@@ -78,6 +78,7 @@ func (b backend) agentStatus(ctx context.Context, name string) control.AgentStat
 	}
 	st.LastTurn, st.LastTrigger, _ = b.state.LastTurn(ctx, name)
 	b.clockStatus(ctx, name, &st)
+	b.memoryStatus(name, &st)
 	midnight := midnightOf(b.now().In(b.zone))
 	st.TurnsToday, _ = b.state.TurnsSince(ctx, name, midnight)
 	st.Budgets = b.allowances.status(ctx, name)

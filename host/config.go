@@ -73,6 +73,8 @@ type AgentFile struct {
 	SubAgents SubAgentsFile `yaml:"subagents"`
 	// Heartbeat, if set, has the agent look after things by itself.
 	Heartbeat *HeartbeatFile `yaml:"heartbeat"`
+	// Memory says how the agent remembers.
+	Memory MemoryFile `yaml:"memory"`
 }
 
 // leastContext has room for what the host and the tools say, and a few words.
@@ -118,7 +120,7 @@ func readFile(home string) (File, error) {
 		if a.Steps < 0 || a.Tokens < 0 || a.Minutes < 0 {
 			return f, fmt.Errorf("%s: agent %q: limits can't be negative", path, name)
 		}
-		if err := errors.Join(a.check(), a.checkModels(), a.SubAgents.check()); err != nil {
+		if err := errors.Join(a.check(), a.checkModels(), a.SubAgents.check(), a.Memory.check()); err != nil {
 			return f, fmt.Errorf("%s: agent %q: %w", path, name, err)
 		}
 	}

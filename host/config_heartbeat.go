@@ -74,10 +74,14 @@ func (h *HeartbeatFile) file() string { return either(h.File, defaultHeartbeatFi
 // allowances are the budgets of an agent that its settings name.
 func (a AgentFile) allowances(name string) ([]allowance, error) {
 	out, err := parseAllowances(name, "agent", a.Budget)
-	if err != nil || a.Heartbeat == nil {
+	if err != nil || a.Heartbeat == nil && a.Memory.Consolidate == nil {
 		return out, err
 	}
-	beats, err := parseAllowances(name, agent.KindHeartbeat, a.Heartbeat.Budget)
+	var limits []string
+	if a.Heartbeat != nil {
+		limits = a.Heartbeat.Budget
+	}
+	beats, err := parseAllowances(name, agent.KindHeartbeat, limits)
 	if err != nil {
 		return nil, fmt.Errorf("heartbeat: %w", err)
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/ambithost/ambit/host/effects"
 	"github.com/ambithost/ambit/host/effects/secret"
 	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/notebook"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/host/skill"
 	"github.com/ambithost/ambit/host/store"
@@ -55,6 +56,7 @@ type Host struct {
 	secrets  *secret.Store
 	effects  *effects.Effects
 	skills   *skill.Store
+	notebook *notebook.Keeper
 	agents   map[string]*agent.Agent
 	channels *channel.Service
 	webhooks *webhook.Server // nil: none are listened for
@@ -220,8 +222,11 @@ func (h *Host) openEffects(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if h.notebook, err = notebook.New(notebook.Config{Index: h.state, Folder: h.notesFolder, Default: DefaultAgent, Now: h.now}); err != nil {
+		return err
+	}
 	h.effects, err = effects.New(effects.Config{
-		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h}, Delegates: delegates{h}, Skills: library{h},
+		Gate: h.gate, Plugins: h.plugins, Cells: h.cells, KV: h.state, Messenger: h, Secrets: h.secrets, Approvals: h.gate, Schedules: timetable{h}, Memory: h.notebook, Delegates: delegates{h}, Skills: library{h},
 		Workspace: h.workspace, DefaultModel: h.modelFor, Cost: h.modelCost, OwnerSeen: h.seen, Zone: h.zone, Now: h.now, Logger: h.log,
 	})
 	return err
@@ -229,14 +234,20 @@ func (h *Host) openEffects(ctx context.Context) (err error) {
 
 // workspace is the folder of an agent's files. What the owner does directly
 // is done in the default agent's.
-func (h *Host) workspace(name string) (string, error) {
+func (h *Host) workspace(name string) (string, error) { return h.agentFolder(name, "workspace") }
+
+// notesFolder is where an agent's notes are: beside its workspace, so that
+// nothing that writes files there reaches them.
+func (h *Host) notesFolder(name string) (string, error) { return h.agentFolder(name, "memory") }
+
+func (h *Host) agentFolder(name, folder string) (string, error) {
 	if name == "" {
 		name = DefaultAgent
 	}
 	if _, ok := h.file.Agents[name]; !ok {
 		return "", fmt.Errorf("there is no agent %q", name)
 	}
-	dir := h.path(filepath.Join("agents", name, "workspace"))
+	dir := h.path(filepath.Join("agents", name, folder))
 	return dir, os.MkdirAll(dir, 0o700)
 }
 

@@ -133,6 +133,8 @@ func arguments(name string) map[string]string {
 		return map[string]string{"use": `{"skill": "sample"}`, "file": `{"skill": "sample", "path": "a.md"}`}
 	case "delegate":
 		return map[string]string{"run": `{"task": "A sample", "tools": ["notes/read"]}`}
+	case "memory":
+		return map[string]string{"forget": `{"name": "sample"}`}
 	case "playbank":
 		return map[string]string{"charge": `{"amount": 100, "currency": "USD", "merchant": "A shop"}`, "ledger": `{"card": "play"}`}
 	case "moltbook":
@@ -150,6 +152,8 @@ func world(name string) *plugintest.World {
 		w.Skills = map[string]string{"sample": "Do it well.", "sample/a.md": "Rule 1."}
 	case "notes":
 		w.SetFile("notes/sample.md", []byte("A sample.\n"))
+	case "memory":
+		_, _ = w.Effect(context.Background(), "memory.write", []byte(`{"name": "sample", "text": "A sample"}`)) // as below
 	case "schedule":
 		_, _ = w.Effect(context.Background(), "schedule.create", []byte(`{"text": "A sample", "every": "1h"}`)) // a world never fails
 	case "openai", "anthropic", "ollama", "gemini":

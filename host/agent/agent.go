@@ -102,6 +102,8 @@ type Config struct {
 	Clock     clock.Clock      // nil: the machine's
 	Now       func() time.Time // nil: the clock's
 	Heartbeat *Heartbeat       // nil: none
+	Memory    Memory           // nil: none
+	Lookback  *Lookback        // nil: the agent does not look back by itself
 	Warden    Warden           // nil: nothing is held, and nothing recorded
 	// Home tells in which session the owner is now, for what the clock starts in
 	// a session; nil: in that one.
@@ -184,6 +186,7 @@ type Agent struct {
 	time     timekeeper
 	places   chan struct{} // holds a token for each turn at work
 	doors    chan struct{} // and for each message that is being stored
+	back     lookback
 
 	mu       sync.Mutex // guards what follows; never held over I/O
 	started  bool
@@ -222,6 +225,9 @@ func New(cfg Config) (*Agent, error) {
 		}
 		cfg.Heartbeat = &h
 	}
+	if l := cfg.Lookback; l != nil && (l.Idle <= 0 || l.AtMost <= 0 || cfg.Memory == nil) {
+		return nil, errors.New("agent: to look back takes a memory, and times above zero")
+	}
 	if cfg.Zone == nil {
 		cfg.Zone = time.Local
 	}
@@ -230,6 +236,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{cfg: cfg, log: cfg.Logger.Named("agent." + cfg.Name), events: newBroadcast(), sessions: map[string]*line{}, readings: map[string]reading{},
 		places: make(chan struct{}, maxAtWork), doors: make(chan struct{}, maxAtDoor)}
+	a.back = lookback{a: a, turn: make(chan struct{}, 1)}
 	a.time = timekeeper{a: a, poked: make(chan struct{}, 1)}
 	a.lifetime, a.end = context.WithCancelCause(context.Background())
 	return a, nil
@@ -261,6 +268,9 @@ func (a *Agent) Start(ctx context.Context) error {
 	}
 	a.started = true
 	a.workers.Go(func() { a.time.run(a.lifetime) })
+	if a.cfg.Lookback != nil {
+		a.workers.Go(func() { a.back.run(a.lifetime) })
+	}
 	for _, t := range open {
 		a.lineOf(t.Session).queue(job{open: &t})
 	}

@@ -209,4 +209,5 @@ type Store interface {
 	Histories
 	Timetable
 	Images
+	Marks
 }

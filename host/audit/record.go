@@ -87,6 +87,9 @@ const (
 	Schedule Kind = "schedule"
 	// Skill was added or removed; Resource is its name.
 	Skill Kind = "skill"
+	// Memory is the owner's word on a note of an agent, which Resource names:
+	// written, trusted, forgotten.
+	Memory Kind = "memory"
 	// Start is the host coming up.
 	Start Kind = "start"
 	// Recovery is what a start found (a torn record, unknown outcomes) and

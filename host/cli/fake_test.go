@@ -32,6 +32,7 @@ type memory struct {
 	entries   []control.AuditEntry
 	schedules []control.Schedule
 	skills    []control.Skill
+	notes     []control.NoteInfo
 	folder    string        // of the owner's policies; their files are wrong while it is missing
 	answered  chan bool     // of the chat's question
 	interrupt chan struct{} // of the chat

@@ -77,7 +77,7 @@ func (a *app) setUp(ctx context.Context, o initOptions) error {
 	if err := a.setUpTelegram(ctx, o); err != nil {
 		return err
 	}
-	fmt.Fprint(a.out, "\nReady. Next:\n  ambit chat                    talk to it\n  ambit plugin install notes    memory it may use; also: web, code, schedule\n  ambit doctor                  see that all is well\n")
+	fmt.Fprint(a.out, "\nReady. Next:\n  ambit chat                    talk to it\n  ambit plugin install memory   what it may remember; also: notes, web, code, schedule\n  ambit doctor                  see that all is well\n")
 	return nil
 }
 

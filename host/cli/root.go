@@ -37,7 +37,7 @@ State:        AMBIT_HOME, or ambit in your data folder`,
 			root.AddCommand(c)
 		}
 	}
-	in("run", a.initCmd(), a.upCmd(), a.downCmd(), a.chatCmd(), a.sessionsCmd(), a.scheduleCmd(), a.skillCmd(), a.callCmd(), a.demoCmd(), a.serviceCmd())
+	in("run", a.initCmd(), a.upCmd(), a.downCmd(), a.chatCmd(), a.sessionsCmd(), a.memoryCmd(), a.scheduleCmd(), a.skillCmd(), a.callCmd(), a.demoCmd(), a.serviceCmd())
 	in("plugins", a.pluginCmd(), a.grantCmd(), a.revokeCmd(), a.grantsCmd(), a.budgetCmd(), a.secretCmd(), a.channelCmd(), a.policyCmd())
 	in("watch", a.statusCmd(), a.topCmd(), a.doctorCmd(), a.approvalsCmd(), a.auditCmd(), a.killCmd(), a.resumeCmd())
 	root.AddCommand(a.versionCmd())

@@ -26,6 +26,7 @@ var deeds = map[string]string{
 	"http.request": "send HTTP requests", "net.dial": "open connections", "secret.use": "have secrets put into requests", "secret.store": "have keys that servers hand out kept as secrets",
 	"kv.read": "read its own store", "kv.write": "write its own store",
 	"file.read": "read files", "file.write": "write files", "message.send": "send messages", "agent.run": "set sub-agents to work", "skill.read": "read your skills", "schedule.create": "wake the agent later", "schedule.cancel": "cancel what it planned", "schedule.read": "read what it planned",
+	"memory.read": "read what the agent remembers", "memory.write": "change what the agent remembers",
 	"model.complete": "answer as a language model", "tool.call": "be called as a tool", "host.kill": "pull the kill switch", "host.revoke": "take grants back",
 	"webhook.receive": "read webhooks that are signed by secrets",
 	"owner.speak":     "speak for you", "owner.approve": "answer approvals for you",

@@ -61,6 +61,9 @@ func (a *app) printStatus(s *control.Status) {
 		if len(g.Budgets) > 0 {
 			t.add("Budget "+g.Name, budgetText(g.Budgets))
 		}
+		if g.Memory != nil {
+			t.add("Memory "+g.Name, a.memoryText(g.Memory))
+		}
 	}
 	t.add("Confinement", confinementText(s.Confinement.Level, namesOnly(s.Confinement.Measures)))
 	t.print(a.out, a.color)

@@ -44,16 +44,17 @@ type Halt struct {
 
 // AgentStatus is what one agent did lately.
 type AgentStatus struct {
-	Name        string      `json:"name"`
-	Model       string      `json:"model,omitempty"`        // plugin, or plugin and model
-	LastTurn    time.Time   `json:"last_turn,omitzero"`     // its end; zero if there was none
-	LastTrigger string      `json:"last_trigger,omitempty"` // "message", "schedule", "heartbeat"
-	TurnsToday  int         `json:"turns_today"`
-	Fallback    []string    `json:"fallback,omitempty"` // models that are asked when Model fails
-	Today       Spent       `json:"today,omitzero"`     // by the turns that ended today
-	Busy        bool        `json:"busy"`
-	Schedules   int         `json:"schedules,omitempty"` // not disabled, the heartbeat aside
-	Budgets     []Allowance `json:"budgets,omitempty"`   // those of ambit.yaml
+	Name        string        `json:"name"`
+	Model       string        `json:"model,omitempty"`        // plugin, or plugin and model
+	LastTurn    time.Time     `json:"last_turn,omitzero"`     // its end; zero if there was none
+	LastTrigger string        `json:"last_trigger,omitempty"` // "message", "schedule", "heartbeat"
+	TurnsToday  int           `json:"turns_today"`
+	Fallback    []string      `json:"fallback,omitempty"` // models that are asked when Model fails
+	Today       Spent         `json:"today,omitzero"`     // by the turns that ended today
+	Busy        bool          `json:"busy"`
+	Schedules   int           `json:"schedules,omitempty"` // not disabled, the heartbeat aside
+	Budgets     []Allowance   `json:"budgets,omitempty"`   // those of ambit.yaml
+	Memory      *MemoryStatus `json:"memory,omitempty"`    // of an agent that looks back by itself
 	// Heartbeat is nil for an agent without one.
 	Heartbeat *HeartbeatStatus `json:"heartbeat,omitempty"`
 }

@@ -36,6 +36,8 @@ type Backend interface {
 	Pairer
 	Scheduler
 	SkillKeeper
+	Rememberer
+	NoteEditor
 	Caller
 }
 
@@ -233,6 +235,25 @@ type SkillKeeper interface {
 	AddSkill(ctx context.Context, req SkillRequest) (*Skill, error)
 	// RemoveSkill is invalid for one that an agent's settings name.
 	RemoveSkill(ctx context.Context, name string) error
+}
+
+// Rememberer shows what agents remember.
+type Rememberer interface {
+	// Notes lists an agent's notes by name, or those that a search finds, the best
+	// first.
+	Notes(ctx context.Context, q NoteQuery) (*NoteList, error)
+	Note(ctx context.Context, agent, name string) (*NoteInfo, error)
+}
+
+// NoteEditor changes what agents remember, as the owner.
+type NoteEditor interface {
+	// WriteNote is invalid when the note is not what the request says it was.
+	WriteNote(ctx context.Context, name string, req NoteChange) (*NoteInfo, error)
+	// LookBack has an agent note what it learned, now, and waits for it.
+	LookBack(ctx context.Context, req LookbackRequest) (*Lookback, error)
+	// ForgetNote takes a note away from everything that the host keeps beside the
+	// log itself, and says which conversations still hold lines of it.
+	ForgetNote(ctx context.Context, name string, req ForgetRequest) (*Forgotten, error)
 }
 
 // Caller calls a tool as the owner.

@@ -92,6 +92,12 @@ func routes() []route {
 		{"GET /v1/skills/{name}", nil, 0, gives((*exchange).skill)},
 		{"DELETE /v1/skills/{name}", nil, 0, gives((*exchange).removeSkill)},
 
+		{"GET /v1/notes", []string{"agent", "query"}, 0, gives((*exchange).notes)},
+		{"GET /v1/notes/{name}", []string{"agent"}, 0, gives((*exchange).note)},
+		{"PUT /v1/notes/{name}", nil, mediumBody, takes((*exchange).writeNote)},
+		{"POST /v1/lookback", nil, smallBody, takes(func(x *exchange, req LookbackRequest) (*Lookback, error) { return x.LookBack(x.whole(), req) })},
+		{"POST /v1/notes/{name}/forget", nil, smallBody, takes((*exchange).forgetNote)},
+
 		{"POST /v1/call", nil, callBody, takes((*exchange).call)},
 	}...)
 }

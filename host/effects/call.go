@@ -40,6 +40,7 @@ type Call struct {
 	delegates bool            // a sub-agent's words have reached it
 	skills    map[string]bool // whose texts have
 	traced    bool            // whether its arguments were; set before it runs
+	owned     bool            // and whether they are the owner's words, all of them
 	given     []string        // their labels
 	refusal   protocol.Code   // of the last effect that was decided against; empty: none
 	acted     bool            // it asked for an effect that changes something, here or outside
@@ -95,7 +96,7 @@ func (c *Call) Do(ctx context.Context, name string, args []byte) ([]byte, error)
 // harmless effects leave everything as it is, wherever.
 func harmless(effect string) bool {
 	switch effect {
-	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read", "skill.read":
+	case "kv.read", "file.read", "clock.read", "log.write", "schedule.read", "skill.read", "memory.read":
 		return true
 	}
 	return false
@@ -152,6 +153,10 @@ func (c *Call) perform(ctx context.Context, name string, args []byte) ([]byte, e
 		return c.skillRead(ctx, args)
 	case "agent.run":
 		return c.agentRun(ctx, args)
+	case "memory.read":
+		return c.memoryRead(ctx, args)
+	case "memory.write":
+		return c.memoryWrite(ctx, args)
 	case "owner.approve":
 		return c.ownerApprove(ctx, args)
 	case "tool.call":

@@ -103,6 +103,7 @@ type Config struct {
 	Schedules Schedules
 	Delegates Delegates
 	Skills    Skills
+	Memory    Memory
 	// Workspace gives the folder of an agent's files. It must exist.
 	Workspace func(agent string) (string, error)
 	// DefaultModel names the model plugin, and the model as its provider

@@ -81,9 +81,8 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 			}
 			call := e.nested(Caller{Plugin: plugin, Origin: inner}, depth)
 			defer call.Close()
-			call.reading = origin.Material
-			call.traced, call.given = len(traced) > 0, labelsOf(traced)
-			call.direct = depth == 0
+			call.reading, call.direct = origin.Material, depth == 0
+			call.traced, call.owned, call.given = len(traced) > 0, allOwned(traced), labelsOf(traced)
 			out, err := e.invokeTool(ctx, call, spec.Name, exact)
 			if (err != nil || out.IsError) && !call.hasActed() {
 				f.Untouched()

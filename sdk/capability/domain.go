@@ -63,7 +63,8 @@ func keepingPowers() []Capability {
 		{Name: "drive.write", Risk: Write, Doc: "Change files kept elsewhere. Sharing them is access.change.", Attributes: []Attribute{source}, Scope: anySource},
 		{Name: "mail.change", Risk: Write, Doc: "Move, mark, file or delete mail.", Attributes: []Attribute{required("mailbox", "string", "which mailbox")},
 			Scope: []ScopeKey{allow("mailboxes", "mailbox", MatchExact, "which mailboxes", Any)}},
-		{Name: "memory.write", Risk: Write, Doc: "Change what the agent remembers. Later turns read it."},
+		{Name: "memory.write", Risk: Write, Doc: "Change what the agent remembers. Later turns read it. Of the notes that the host keeps it is an effect too: a note keeps the labels of what it was made from.",
+			Attributes: append(noteAttrs(), optional("bytes", "integer", "length of what is written")), Scope: noteScope()},
 	}
 }
 
@@ -93,11 +94,17 @@ func readingPowers() []Capability {
 		{Name: "contact.read", Risk: Read, Doc: "Read the owner's contacts.", Attributes: source, Scope: anySource},
 		{Name: "drive.read", Risk: Read, Doc: "Read files kept elsewhere.", Attributes: source, Scope: anySource},
 		{Name: "booking.read", Risk: Read, Doc: "Look for rooms, tables, seats and cars, and read what others say of them.", Attributes: source, Scope: anySource},
-		{Name: "memory.read", Risk: Read, Doc: "Read what the agent remembers."},
+		{Name: "memory.read", Risk: Read, Doc: "Read what the agent remembers. Of the notes that the host keeps it is an effect too.", Attributes: noteAttrs(), Scope: noteScope()},
 		{Name: "web.fetch", Risk: Read, Doc: "Fetch a page of the web. Its address is told to the server, so what an address holds leaves the host.",
 			Attributes: []Attribute{where("url", "string", "absolute URL")}, Scope: []ScopeKey{allow("urls", "url", MatchPrefix, "URL prefixes", Any)}},
 		{Name: "web.search", Risk: Read, Doc: "Search the web. The query is told to the search engine.", Attributes: []Attribute{text("query", "what is looked for")}},
 		{Name: "code.run", Risk: Read, Doc: "Run a program without network, files or clock.", Attributes: []Attribute{required("language", "string", "which language")},
 			Scope: []ScopeKey{allow("languages", "language", MatchExact, "which languages", Any)}},
 	}
+}
+
+// noteAttrs are of the notes that the host keeps; a search and a list name none.
+func noteAttrs() []Attribute { return []Attribute{optional("note", "string", "which note")} }
+func noteScope() []ScopeKey {
+	return []ScopeKey{allow("notes", "note", MatchPrefix, "beginnings of names; where it is narrowed, no search and no list", Any)}
 }

@@ -21,6 +21,9 @@ import (
 // Effect is what a plugin's effects are answered by.
 type Effect func(ctx context.Context, name string, args []byte) ([]byte, error)
 
+// noon is a World's time unless it is told another.
+var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
 // World is a host in memory that allows everything: a key-value store, a
 // workspace, a stopped clock, and whatever HTTP says. Its Effect method
 // answers a plugin's effects. The zero World is ready; set its fields before
@@ -48,6 +51,7 @@ type World struct {
 	sent    []string
 	plans   []Plan
 	planned int
+	notes   map[string]string
 	names   []string
 }
 
@@ -143,6 +147,8 @@ type effectArgs struct {
 	Cron    string          `json:"cron"`
 	Zone    string          `json:"zone"`
 	Name    string          `json:"name"`
+	Query   string          `json:"query"`
+	Forget  bool            `json:"forget"`
 	ID      string          `json:"id"`
 	Handle  uint64          `json:"handle"`
 	Max     int             `json:"max"`
@@ -186,7 +192,7 @@ func (w *World) answer(name string, a effectArgs) (any, error) {
 	case "clock.read":
 		now := w.Now
 		if now.IsZero() {
-			now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+			now = noon
 		}
 		return map[string]any{"now": now, "zone": "UTC", "unix_ms": now.UnixMilli()}, nil
 	case "log.write":
@@ -202,6 +208,8 @@ func (w *World) answer(name string, a effectArgs) (any, error) {
 		return w.skill(a)
 	case "agent.run":
 		return w.delegate(a)
+	case "memory.read", "memory.write":
+		return w.memory(name, a)
 	case "tool.call":
 		return w.tool(a)
 	case "model.complete":
