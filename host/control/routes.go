@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/model"
@@ -32,7 +33,7 @@ type List[T any] struct {
 
 // routes is the whole API.
 func routes() []route {
-	return append(policyRoutes(), []route{
+	return append(slices.Concat(policyRoutes(), agentRoutes()), []route{
 		{"GET /v1/status", nil, 0, gives(func(x *exchange) (*Status, error) { return x.Status(x.ctx()) })},
 
 		{"GET /v1/activity", nil, 0, gives(func(x *exchange) (*Activity, error) { return x.Activity(x.ctx()) })},
@@ -72,6 +73,14 @@ func routes() []route {
 		{"POST /v1/kill", nil, smallBody, takes((*exchange).kill)},
 		{"POST /v1/resume", nil, smallBody, takes((*exchange).resume)},
 
+		{"POST /v1/call", nil, callBody, takes((*exchange).call)},
+	}...)
+}
+
+// agentRoutes are about agents: what is said to them, what wakes them, and what they
+// know.
+func agentRoutes() []route {
+	return []route{
 		{"POST /v1/chat", nil, chatBody, (*exchange).chat},
 		{"GET /v1/sessions", nil, 0, lists(func(x *exchange) ([]Session, error) { return x.Sessions(x.ctx()) })},
 		{"GET /v1/sessions/{id}/entries", []string{"last"}, 0, lists((*exchange).sessionEntries)},
@@ -97,9 +106,7 @@ func routes() []route {
 		{"PUT /v1/notes/{name}", nil, mediumBody, takes((*exchange).writeNote)},
 		{"POST /v1/lookback", nil, smallBody, takes(func(x *exchange, req LookbackRequest) (*Lookback, error) { return x.LookBack(x.whole(), req) })},
 		{"POST /v1/notes/{name}/forget", nil, smallBody, takes((*exchange).forgetNote)},
-
-		{"POST /v1/call", nil, callBody, takes((*exchange).call)},
-	}...)
+	}
 }
 
 // policyRoutes are about policy, and for other enforcement points.

@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	vocabulary = index(hostPowers(), domainPowers())
+	vocabulary = index(hostPowers(), agentPowers(), domainPowers())
 	names      = slices.Sorted(maps.Keys(vocabulary))
 )
 
@@ -45,7 +45,7 @@ func text(name, doc string) Attribute {
 
 func optional(name, typ, doc string) Attribute { return Attribute{Name: name, Type: typ, Doc: doc} }
 
-// hostPowers are the effects that the host itself performs.
+// hostPowers are the effects that the host itself performs outside and for plugins.
 func hostPowers() []Capability {
 	hosts := allow("hosts", "authority", MatchHost, `authorities: exact ("api.example.org", "127.0.0.1:8080"), a leading dot for every name below, "*" for any on its default port`)
 	return []Capability{
@@ -88,6 +88,12 @@ func hostPowers() []Capability {
 		{Name: "webhook.receive", Risk: Read, Doc: "Read webhooks that reach the host's listener. The host verifies each with the named secret before the plugin sees a byte of it.",
 			Attributes: []Attribute{required("name", "string", "the secret that signed it"), required("bytes", "integer", "length of the body")},
 			Scope:      []ScopeKey{allow("names", "name", MatchExact, "secret names"), atMost("bytes", "length of a body")}},
+	}
+}
+
+// agentPowers are those that the host performs with its agents and with itself.
+func agentPowers() []Capability {
+	return []Capability{
 		{Name: "model.complete", Risk: Read, Doc: "Have a language model continue a conversation.",
 			Attributes: []Attribute{required("model", "string", "model name as the provider knows it"), optional("max_tokens", "integer", ""),
 				optional("amount", "integer", "what it is expected to cost in minor units, if the owner configured a price"), optional("currency", "string", "of the amount, ISO 4217")},
