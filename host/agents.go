@@ -96,22 +96,24 @@ func (m models) noModel(agent string) error {
 // tools are what the enabled plugins offer and hold a grant for.
 type tools struct{ *Host }
 
-func (t tools) List(_ context.Context, _ string) ([]agent.Tool, error) {
+func (t tools) List(_ context.Context, name string) ([]agent.Tool, error) {
 	all := *t.plugins.plugins.Load()
 	granted := map[string]bool{}
 	for _, g := range t.gate.Grants("") {
-		granted[g.Plugin+" "+g.Capability] = true
+		if g.Serves(name) {
+			granted[g.Plugin+" "+g.Capability] = true
+		}
 	}
 	var out []agent.Tool
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		p := all[name]
+	for _, plugin := range slices.Sorted(maps.Keys(all)) {
+		p := all[plugin]
 		if !p.usable() {
 			continue
 		}
 		for _, spec := range p.manifest.Tools {
-			if granted[name+" "+spec.Power()] {
+			if granted[plugin+" "+spec.Power()] {
 				out = append(out, agent.Tool{
-					Name: name + "/" + spec.Name, Description: spec.Description, Input: spec.Input,
+					Name: plugin + "/" + spec.Name, Description: spec.Description, Input: spec.Input,
 					Risk: spec.Level(), Idempotent: spec.Idempotent, Labels: spec.Labels,
 				})
 			}

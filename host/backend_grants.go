@@ -21,13 +21,16 @@ func (b backend) Grants(_ context.Context, plugin string) ([]control.Grant, erro
 }
 
 func grantOf(g gate.Grant) control.Grant {
-	return control.Grant{ID: g.ID, Plugin: g.Plugin, Capability: g.Capability, Risk: riskOf(g.Capability), Scope: g.Scope, Limits: g.Limits, Consent: g.Consent, Created: g.Created, Expires: g.Expires}
+	return control.Grant{ID: g.ID, Plugin: g.Plugin, Capability: g.Capability, Agent: g.Agent, Risk: riskOf(g.Capability), Scope: g.Scope, Limits: g.Limits, Consent: g.Consent, Created: g.Created, Expires: g.Expires}
 }
 
 // Grant makes a grant, with the manifest's own scope if none is given.
 func (b backend) Grant(ctx context.Context, req control.GrantRequest) (*control.Grant, error) {
 	b.touch()
-	g := gate.Grant{Plugin: req.Plugin, Capability: req.Capability, Limits: req.Limits, Expires: req.Expires}
+	if _, ok := b.agents[req.Agent]; req.Agent != "" && !ok {
+		return nil, protocol.Errorf(protocol.NotFound, "there is no agent %q (ambit status)", req.Agent)
+	}
+	g := gate.Grant{Plugin: req.Plugin, Capability: req.Capability, Agent: req.Agent, Limits: req.Limits, Expires: req.Expires}
 	if req.Scope != nil {
 		g.Scope = *req.Scope
 	} else if p, ok := b.plugins.lookup(req.Plugin); ok {
@@ -46,7 +49,7 @@ func (b backend) Grant(ctx context.Context, req control.GrantRequest) (*control.
 func (b backend) Revoke(ctx context.Context, req control.RevokeRequest) (*control.Revocation, error) {
 	b.touch()
 	start := time.Now()
-	rev, err := b.gate.Revoke(ctx, owner, req.Plugin, req.Capability)
+	rev, err := b.gate.RevokeFrom(ctx, owner, req.Plugin, req.Capability, req.Agent)
 	out := &control.Revocation{Cancelled: len(rev.Cancelled), Micros: time.Since(start).Microseconds()}
 	for _, g := range rev.Ended {
 		out.Grants = append(out.Grants, grantOf(g))

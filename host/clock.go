@@ -41,7 +41,7 @@ func (w warden) MayWake(ctx context.Context, s agent.Schedule) error {
 		if ok && !p.usable() {
 			return agent.ErrHeld // until it is enabled again
 		}
-		if !ok || !slices.ContainsFunc(w.gate.Grants(plugin), func(g gate.Grant) bool { return g.Capability == "schedule.create" }) {
+		if !ok || !slices.ContainsFunc(w.gate.Grants(plugin), func(g gate.Grant) bool { return g.Capability == "schedule.create" && g.Serves(s.Agent) }) {
 			return fmt.Errorf("%w: plugin %s holds no grant of schedule.create", agent.ErrBarred, plugin)
 		}
 	}

@@ -65,10 +65,12 @@ func (m MemoryFile) lookback() *agent.Lookback {
 type memories struct{ *Host }
 
 // plugin is the one whose grants count.
-func (m memories) plugin() (string, bool) {
+func (m memories) plugin(agent string) (string, bool) {
 	granted := map[string]bool{}
 	for _, g := range m.gate.Grants("") {
-		granted[g.Plugin+" "+g.Capability] = true
+		if g.Serves(agent) {
+			granted[g.Plugin+" "+g.Capability] = true
+		}
 	}
 	for _, name := range m.plugins.usable(manifest.Memory) {
 		p, _ := m.plugins.lookup(name)
@@ -84,7 +86,7 @@ func (m memories) plugin() (string, bool) {
 
 // Ready implements [agent.Memory].
 func (m memories) Ready(ctx context.Context, name string) error {
-	if _, ok := m.plugin(); !ok {
+	if _, ok := m.plugin(name); !ok {
 		return protocol.Errorf(protocol.Unavailable, "no plugin that works with the host's notes is installed, enabled and granted memory.read and memory.write: ambit plugin install memory")
 	}
 	for _, halt := range m.gate.Halted() {
@@ -101,7 +103,7 @@ func (m memories) Ready(ctx context.Context, name string) error {
 
 // Learn implements [agent.Memory].
 func (m memories) Learn(ctx context.Context, o gate.Origin, l agent.Lesson) error {
-	plugin, ok := m.plugin()
+	plugin, ok := m.plugin(o.Agent)
 	if !ok {
 		return protocol.Errorf(protocol.Unavailable, "no plugin holds the grants to keep what was learned")
 	}

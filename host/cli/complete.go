@@ -50,6 +50,24 @@ func (a *app) completeGranted(cmd *cobra.Command, args []string, word string) ([
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeAgents offers the agents.
+func (a *app) completeAgents(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if a.begin() != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+	defer cancel()
+	st, err := a.client.Status(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, g := range st.Agents {
+		names = append(names, line(g.Name))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeSessions offers conversations for the first argument.
 func (a *app) completeSessions(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 || a.begin() != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) grantCmd() *cobra.Command {
-	var scope, until string
+	var scope, until, agent string
 	var limits limitFlags
 	cmd := &cobra.Command{
 		Use:   "grant PLUGIN CAPABILITY",
@@ -24,11 +24,12 @@ unless your own words called for it, or --ask-over says from where.`,
 		Example: `  ambit grant weather http.request
   ambit grant bank card.charge --max 50usd/day --ask-over 20usd --between 09:00-21:00
   ambit grant phone call.place --to +82 --max 3/day --only-when owner-present
+  ambit grant notes file.write --agent research
   ambit grant mail mail.send --scope '{"to": ["ann@example.org"]}' --until 7d`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeGranted,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			req := control.GrantRequest{Plugin: args[0], Capability: args[1]}
+			req := control.GrantRequest{Plugin: args[0], Capability: args[1], Agent: agent}
 			var err error
 			if scope != "" {
 				if req.Scope, err = parseScope(scope); err != nil {
@@ -52,6 +53,8 @@ unless your own words called for it, or --ask-over says from where.`,
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&agent, "agent", "", "for this agent alone; what was granted for all ends")
+	_ = cmd.RegisterFlagCompletionFunc("agent", a.completeAgents)
 	cmd.Flags().StringVar(&scope, "scope", "", "narrow it: a JSON object of lists and integers")
 	limits.add(cmd)
 	cmd.Flags().StringVar(&until, "until", "", "when it ends: 30m, 12h, 7d, 2w, a date or a time (RFC 3339)")
@@ -91,14 +94,15 @@ func untilTime(s string, now time.Time) (time.Time, bool) {
 }
 
 func (a *app) revokeCmd() *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
+	var agent string
+	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "revoke PLUGIN [CAPABILITY]",
 		Short: "Take back one grant of a plugin, or all; what is in flight is cancelled",
 		Args:  cobra.RangeArgs(1, 2),
 
 		ValidArgsFunction: a.completeGranted,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := a.client.Revoke(cmd.Context(), control.RevokeRequest{Plugin: args[0], Capability: optional(args[1:])})
+			r, err := a.client.Revoke(cmd.Context(), control.RevokeRequest{Plugin: args[0], Capability: optional(args[1:]), Agent: agent})
 			if err != nil {
 				return err
 			}
@@ -114,6 +118,9 @@ func (a *app) revokeCmd() *cobra.Command {
 			return nil
 		},
 	})
+	cmd.Flags().StringVar(&agent, "agent", "", "only what is granted for this agent alone")
+	_ = cmd.RegisterFlagCompletionFunc("agent", a.completeAgents)
+	return cmd
 }
 
 func (a *app) grantsCmd() *cobra.Command {

@@ -130,6 +130,9 @@ func (a *app) bounds(g control.Grant) []string {
 	case c != nil && c.Risk == capability.Irreversible:
 		parts = append(parts, "asks unless you called for it")
 	}
+	if g.Agent != "" {
+		parts = append(parts, "for agent "+g.Agent+" alone")
+	}
 	if l.Between != nil {
 		parts = append(parts, fmt.Sprintf("only between %s and %s", l.Between.From, l.Between.To))
 	}

@@ -12,6 +12,7 @@ type Grant struct {
 	ID         string           `json:"id"`
 	Plugin     string           `json:"plugin"`
 	Capability string           `json:"capability"`
+	Agent      string           `json:"agent,omitempty"` // for which alone; empty: for all
 	Risk       capability.Risk  `json:"risk"`
 	Scope      capability.Scope `json:"scope,omitzero"`
 	Limits     *budget.Limits   `json:"limits,omitempty"`
@@ -27,16 +28,19 @@ type Grant struct {
 type GrantRequest struct {
 	Plugin     string `json:"plugin"`
 	Capability string `json:"capability"`
+	Agent      string `json:"agent,omitempty"` // for which alone; empty: for all
 	// Scope narrows what the manifest requires; nil takes the requirement's.
 	Scope   *capability.Scope `json:"scope,omitempty"`
 	Limits  *budget.Limits    `json:"limits,omitempty"`
 	Expires time.Time         `json:"expires,omitzero"`
 }
 
-// RevokeRequest ends one grant, or with an empty Capability all of a plugin's.
+// RevokeRequest ends what a plugin holds of a capability, or with an empty Capability
+// all; with an Agent only what is granted for it alone.
 type RevokeRequest struct {
 	Plugin     string `json:"plugin"`
 	Capability string `json:"capability,omitempty"`
+	Agent      string `json:"agent,omitempty"`
 }
 
 // Revocation is what a revoke did. When it is returned no new effect of these

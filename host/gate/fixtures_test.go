@@ -117,7 +117,7 @@ func (w *world) SaveGrants(_ context.Context, list []Grant) error {
 	return w.change(func() {
 		for _, g := range list {
 			for id, old := range w.grants {
-				if old.key() == g.key() {
+				if old.key() == g.key() && !g.Consent && g.replaces(&old) {
 					delete(w.grants, id)
 				}
 			}

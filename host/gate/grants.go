@@ -21,6 +21,7 @@ type Grant struct {
 	ID         string           `json:"id"`
 	Plugin     string           `json:"plugin"`
 	Capability string           `json:"capability"`
+	Agent      string           `json:"agent,omitempty"` // for which alone; empty: for all, and for what is of none
 	Scope      capability.Scope `json:"scope"`
 	Limits     *budget.Limits   `json:"limits,omitempty"` // never changed; nil: none
 	// Consent marks the owner's word for good: no power of its own, but within
@@ -34,8 +35,7 @@ type Grant struct {
 // GrantStore keeps grants.
 type GrantStore interface {
 	LoadGrants(context.Context) ([]Grant, error) // those not revoked
-	// SaveGrants adds, all or none; each but a consent ends those that its
-	// plugin holds for the same capability.
+	// SaveGrants adds, all or none; each but a consent ends what it replaces.
 	SaveGrants(context.Context, []Grant) error
 	EndGrants(ctx context.Context, ids []string, at time.Time) error
 }
@@ -45,6 +45,16 @@ type GrantStore interface {
 type key struct{ plugin, capability string }
 
 func (gr *Grant) key() key { return key{gr.Plugin, gr.Capability} }
+
+// Serves tells whether a grant is one for what that agent does.
+func (gr *Grant) Serves(agent string) bool { return gr.Agent == "" || gr.Agent == agent }
+
+// replaces tells whether a grant takes the place of one for the same plugin and
+// capability: one for all agents of every one, one for an agent of that agent's and of
+// one for all. So a capability is held for all or for those that are named.
+func (gr *Grant) replaces(old *Grant) bool {
+	return gr.Agent == "" || old.Serves(gr.Agent)
+}
 
 func (gr *Grant) live(now time.Time) bool {
 	return gr != nil && !gr.Created.IsZero() && gr.Revoked.IsZero() && (gr.Expires.IsZero() || now.Before(gr.Expires))
@@ -61,6 +71,10 @@ func (g *Gate) covering(e *Effect) (*Grant, error) {
 	now, why := g.cfg.Now(), "it holds no grant for it"
 	for _, gr := range g.grants[key{e.Plugin, e.Capability}] {
 		if gr.Consent {
+			continue
+		}
+		if !gr.Serves(e.Origin.Agent) {
+			why = "it is granted for another agent alone"
 			continue
 		}
 		if !gr.live(now) {
@@ -93,7 +107,7 @@ func (g *Gate) consented(e *Effect) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(g.grants[key{e.Plugin, e.Capability}], func(gr *Grant) bool {
-		if !gr.Consent || !gr.live(now) {
+		if !gr.Consent || !gr.Serves(e.Origin.Agent) || !gr.live(now) {
 			return false
 		}
 		ok, _ := e.power.Covers(gr.Scope, e.Attributes)
@@ -123,8 +137,9 @@ func (f *Flight) limited(d policy.Decision) policy.Decision {
 
 // Grant records the owner's consent: durable, audited, in force when it
 // returns. The plugin's manifest must ask for each capability. A grant replaces
-// the one that the plugin holds for the same capability, whose effects in
-// flight are cancelled. The grants get their ids here.
+// what the plugin holds for the same capability, whose effects in flight are
+// cancelled; one for an agent leaves those of other agents. The grants get their ids
+// here.
 func (g *Gate) Grant(ctx context.Context, grants ...Grant) ([]Grant, error) {
 	now := g.cfg.Now()
 	seen := map[key]bool{}
@@ -155,10 +170,15 @@ func (g *Gate) Grant(ctx context.Context, grants ...Grant) ([]Grant, error) {
 			g.grants[gr.key()] = append(g.grants[gr.key()], &gr)
 			continue
 		}
+		list := []*Grant{&gr}
 		for _, old := range g.grants[gr.key()] {
-			old.Revoked = now
+			if gr.replaces(old) {
+				old.Revoked = now
+			} else {
+				list = append(list, old)
+			}
 		}
-		g.grants[gr.key()] = []*Grant{&gr}
+		g.grants[gr.key()] = list
 	}
 	cause := protocol.Errorf(protocol.Revoked, "its grant was replaced while it was used")
 	g.cancelFlights(cause, func(f *Flight) bool { return f.grant != nil && !f.grant.Revoked.IsZero() })
@@ -223,10 +243,15 @@ type CutOff struct {
 	Status     string `json:"status"` // "cancelled", or "unknown" for a write that had begun
 }
 
-// Revoke ends all grants of a plugin, or those of one capability. They are
-// dead and their effects cancelled before anything is written; an error means
-// that the revocation holds now but may not survive a restart.
+// Revoke is [Gate.RevokeFrom] whichever agent the grants are for.
 func (g *Gate) Revoke(ctx context.Context, actor policy.Entity, plugin, capability string) (Revocation, error) {
+	return g.RevokeFrom(ctx, actor, plugin, capability, "")
+}
+
+// RevokeFrom ends all grants of a plugin, or those of one capability, or with an
+// agent those that are for it alone. They are dead and their effects cancelled before anything is written; an error means
+// that the revocation holds now but may not survive a restart.
+func (g *Gate) RevokeFrom(ctx context.Context, actor policy.Entity, plugin, capability, agent string) (Revocation, error) {
 	now := g.cfg.Now()
 	rev := Revocation{Ended: []Grant{}}
 	cause := protocol.Errorf(protocol.Revoked, "%s was revoked from %s while it was used", either(capability, "everything"), plugin)
@@ -235,16 +260,27 @@ func (g *Gate) Revoke(ctx context.Context, actor policy.Entity, plugin, capabili
 		if k.plugin != plugin || capability != "" && k.capability != capability {
 			continue
 		}
+		var left []*Grant
 		for _, gr := range list {
+			if agent != "" && gr.Agent != agent {
+				left = append(left, gr)
+				continue
+			}
 			gr.Revoked = now
 			rev.Ended = append(rev.Ended, *gr)
 		}
-		delete(g.grants, k)
+		if delete(g.grants, k); len(left) > 0 {
+			g.grants[k] = left
+		}
 	}
 	rev.Cancelled = g.cancelFlights(cause, func(f *Flight) bool { return f.grant != nil && !f.grant.Revoked.IsZero() })
 	g.mu.Unlock()
 	if len(rev.Ended) == 0 {
-		return rev, protocol.Errorf(protocol.NotFound, "revoke: %s holds no grant for %s", plugin, either(capability, "anything"))
+		whose := ""
+		if agent != "" {
+			whose = " that is for agent " + agent + " alone"
+		}
+		return rev, protocol.Errorf(protocol.NotFound, "revoke: %s holds no grant for %s%s", plugin, either(capability, "anything"), whose)
 	}
 	return rev, g.recordRevocation(ctx, actor, rev.Ended, now)
 }

@@ -136,7 +136,7 @@ var quieted = []string{"base.risk.irreversible", "grant.ask_over"}
 // AsGrant is the grant that an approval would become: the narrowest that covers
 // its request. It fails for what can't be granted so, and says why.
 func (a *Approval) AsGrant() (Grant, error) {
-	gr := Grant{Plugin: a.Plugin, Capability: a.Capability, Consent: true}
+	gr := Grant{Plugin: a.Plugin, Capability: a.Capability, Agent: a.Agent, Consent: true}
 	c, ok := capability.Lookup(a.Capability)
 	if !ok || a.Risk == capability.Control || c.Risk == capability.Control {
 		return gr, protocol.Errorf(protocol.Invalid, "approval %d is about Ambit itself and holds once: ambit approvals approve %d", a.ID, a.ID)

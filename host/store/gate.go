@@ -16,7 +16,7 @@ var _ gate.Store = (*Store)(nil)
 
 // LoadGrants returns the grants that were not revoked, oldest first.
 func (s *Store) LoadGrants(ctx context.Context) ([]gate.Grant, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, plugin, capability, scope, limits, consent, created, expires FROM grants WHERE revoked = 0 ORDER BY created, id`)
+	rows, err := s.read.QueryContext(ctx, `SELECT id, plugin, capability, agent, scope, limits, consent, created, expires FROM grants WHERE revoked = 0 ORDER BY created, id`)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func (s *Store) LoadGrants(ctx context.Context) ([]gate.Grant, error) {
 		var g gate.Grant
 		var scope, limits string
 		var created, expires int64
-		if err := rows.Scan(&g.ID, &g.Plugin, &g.Capability, &scope, &limits, &g.Consent, &created, &expires); err != nil {
+		if err := rows.Scan(&g.ID, &g.Plugin, &g.Capability, &g.Agent, &scope, &limits, &g.Consent, &created, &expires); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(scope), &g.Scope); err != nil {
@@ -42,7 +42,7 @@ func (s *Store) LoadGrants(ctx context.Context) ([]gate.Grant, error) {
 }
 
 // SaveGrants adds grants, all or none; each but a consent ends those that its
-// plugin holds for the same capability.
+// plugin holds for the same capability, for that agent or for all.
 func (s *Store) SaveGrants(ctx context.Context, grants []gate.Grant) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		for _, g := range grants {
@@ -51,12 +51,12 @@ func (s *Store) SaveGrants(ctx context.Context, grants []gate.Grant) error {
 			if err := errors.Join(err, limitsErr); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `UPDATE grants SET revoked = ? WHERE plugin = ? AND capability = ? AND revoked = 0 AND NOT ?`,
-				micros(g.Created), g.Plugin, g.Capability, g.Consent); err != nil {
+			if _, err := tx.ExecContext(ctx, `UPDATE grants SET revoked = ? WHERE plugin = ? AND capability = ? AND revoked = 0 AND NOT ? AND (? = '' OR agent IN ('', ?))`,
+				micros(g.Created), g.Plugin, g.Capability, g.Consent, g.Agent, g.Agent); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO grants (id, plugin, capability, scope, limits, consent, created, expires) VALUES (?,?,?,?,?,?,?,?)`,
-				g.ID, g.Plugin, g.Capability, string(scope), string(limits), g.Consent, micros(g.Created), micros(g.Expires)); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO grants (id, plugin, capability, agent, scope, limits, consent, created, expires) VALUES (?,?,?,?,?,?,?,?,?)`,
+				g.ID, g.Plugin, g.Capability, g.Agent, string(scope), string(limits), g.Consent, micros(g.Created), micros(g.Expires)); err != nil {
 				return err
 			}
 		}

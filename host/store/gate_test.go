@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,7 +51,21 @@ func TestGrants(t *testing.T) {
 	if got, _ = s.LoadGrants(ctx); len(got) != 1 || got[0].ID != "g2" || !got[0].Expires.IsZero() {
 		t.Fatalf("the new grant did not replace the old: %+v", got)
 	}
-	if err := s.EndGrants(ctx, []string{"g2"}, now); err != nil {
+	for i, c := range []struct{ agent, left string }{{"a", "g30"}, {"b", "g30 g31"}, {"a", "g31 g32"}, {"", "g33"}} {
+		next.ID, next.Agent = fmt.Sprint("g3", i), c.agent
+		if err := s.SaveGrants(ctx, []gate.Grant{next}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.LoadGrants(ctx)
+		var ids []string
+		for _, g := range got {
+			ids = append(ids, g.ID)
+		}
+		if err != nil || strings.Join(ids, " ") != c.left || got[len(got)-1].Agent != c.agent {
+			t.Fatalf("after one for agent %q: %+v, %v", c.agent, got, err)
+		}
+	}
+	if err := s.EndGrants(ctx, []string{"g33"}, now); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ = s.LoadGrants(ctx); len(got) != 0 {
