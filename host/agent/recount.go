@@ -102,7 +102,7 @@ func tell(e Entry, labels []string) (said string, worth bool) {
 			labels, from = e.Source.Labels, e.Source.String()
 		}
 		return "Result: " + frame(from, labels, cut(unframe(e.Message.Result.Text), maxResultTold)), true
-	case e.Kind == FromAgent && e.Message.Role == model.Assistant:
+	case (e.Kind == FromAgent || e.Kind == FromQuiet) && e.Message.Role == model.Assistant:
 		text := cut(e.Message.Text, maxRecounted)
 		for _, call := range e.Message.Calls {
 			text += fmt.Sprintf("\n(called %s %s)", call.Name, cut(string(call.Args), 200))
