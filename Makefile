@@ -91,8 +91,7 @@ generate-check: generate ## fail when the committed generated code is stale
 	git diff --exit-code -- sdk/protocol/cellpb
 
 .PHONY: cross
-cross: plugins ## build for every supported system
-	CGO_ENABLED=0 GOOS=linux   GOARCH=arm64 go build ./...
+cross: plugins ## build for every other supported system
 	CGO_ENABLED=0 GOOS=darwin  GOARCH=arm64 go build ./...
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build ./...
 
