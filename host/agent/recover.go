@@ -43,7 +43,10 @@ func (t *turn) closeOpen(ctx context.Context, open *OpenTurn) (again bool, err e
 	t.Turn = open.Turn
 	defer func() { t.Turn = fresh }()
 
-	unanswered := unansweredCalls(t.history, open.ID)
+	var unanswered []model.ToolCall
+	if !t.job.closed {
+		unanswered = unansweredCalls(t.history, open.ID)
+	}
 	var unsure []string
 	for _, c := range unanswered {
 		u := t.settle(ctx, c, calls)
@@ -64,11 +67,29 @@ func (t *turn) closeOpen(ctx context.Context, open *OpenTurn) (again bool, err e
 			t.doubt[fingerprint(c.Tool, c.Args)] = true
 		}
 	}
+	if t.job.closed {
+		if t.job.drop {
+			return false, t.dropOpen(ctx, open)
+		}
+		return true, nil
+	}
 	again = len(open.Triggers) > 0 && !t.job.drop
 	for _, tr := range open.Triggers {
 		again = again && tr.Attempts < maxAttempts
 	}
 	return again, t.interrupted(ctx, again, unsure)
+}
+
+// dropOpen ends the messages of a turn that was closed before: the owner said
+// stop.
+func (t *turn) dropOpen(ctx context.Context, open *OpenTurn) error {
+	keep, done := outlive(ctx)
+	defer done()
+	var ids []string
+	for _, tr := range open.Triggers {
+		ids = append(ids, tr.ID)
+	}
+	return t.a.cfg.Store.Settle(keep, Dropped, ids...)
 }
 
 // settle gives a call that has no result the one it deserves: an idempotent
