@@ -63,8 +63,12 @@ func (t *turn) closeOpen(ctx context.Context, open *OpenTurn) (again bool, err e
 		}
 	}
 	for _, c := range calls {
-		if c.State == CallUnknown {
-			t.doubt[fingerprint(c.Tool, c.Args)] = true
+		if c.State != CallUnknown {
+			continue
+		}
+		t.doubt[fingerprint(c.Tool, c.Args)] = true
+		if c.Turn == open.ID { // settled by a host that ended before it said so
+			unsure = append(unsure, c.Tool)
 		}
 	}
 	if t.job.closed {
