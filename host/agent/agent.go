@@ -274,8 +274,8 @@ func (a *Agent) Start(ctx context.Context) error {
 	for _, t := range open {
 		a.lineOf(t.Session).queue(job{open: &t})
 	}
-	for _, t := range waiting {
-		a.lineOf(t.Session).queue(job{trigger: t, alone: t.apart()})
+	for _, j := range jobsOf(waiting) {
+		a.lineOf(j.session()).queue(j)
 	}
 	for _, l := range a.sessions {
 		a.work(l)

@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -101,6 +102,62 @@ func TestAfterACrashAnUnknownCallIsNotRepeated(t *testing.T) {
 	// The owner's next word lifts the doubt.
 	if end := f.ask("do it again"); end.Reason != agent.Done || len(made) != 2 {
 		t.Errorf("ended as %s, made %v", end.Reason, made)
+	}
+}
+
+// unready is a store that does not take some steps, as if the host were killed
+// before each.
+type unready struct {
+	*store.Store
+	refuses func(*agent.Step) bool
+}
+
+func (u unready) Record(ctx context.Context, s *agent.Step) error {
+	if u.refuses(s) {
+		return errors.New("killed here")
+	}
+	return u.Store.Record(ctx, s)
+}
+
+// TestAfterACrashOfTakingUp: a host is killed once more, while it takes up what a
+// crash cut off: when it has settled the call, and when it has closed the turn.
+func TestAfterACrashOfTakingUp(t *testing.T) {
+	t.Parallel()
+	for name, refuses := range map[string]func(*agent.Step) bool{
+		"settled": func(s *agent.Step) bool { return s.End != nil },
+		"closed":  func(s *agent.Step) bool { return s.Begin != nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := crash(t, want(`a__write {"n":1}`))
+			f := startOn(t, s, replies(say("too early")), tools(new([]string)), func(c *agent.Config) { c.Store = unready{s, refuses} })
+			f.until(func(e agent.Event) bool {
+				return e.Type == agent.EventError || e.Type == agent.EventTurnFinished && e.Reason == agent.Failed
+			})
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var made []string
+			m := replies(want(`a__write {"n":1}`), say("I do not know whether it happened."))
+			f = startOn(t, s, m, tools(&made))
+			f.until(func(e agent.Event) bool { return e.Type == agent.EventTurnFinished && e.Reason == agent.Done })
+			if len(made) > 0 {
+				t.Errorf("a call that is in doubt was made again: %v", made)
+			}
+			owner := 0
+			for _, msg := range m.requests()[0].Messages {
+				if msg.Role == model.User {
+					owner++
+				}
+			}
+			waiting, err := s.Waiting(t.Context(), "main")
+			if err != nil || len(waiting) > 0 || owner != 1 {
+				t.Errorf("the model reads the message %d times; %v wait, %v", owner, waiting, err)
+			}
+			if n := notices(f.history()); strings.Count(n, "unknown: a/write.") != 1 {
+				t.Errorf("the owner reads %q", n)
+			}
+		})
 	}
 }
 

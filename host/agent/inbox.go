@@ -71,7 +71,35 @@ type job struct {
 	alone   bool   // no turn for other messages takes it in
 	open    *OpenTurn
 	task    *Task // of a sub-agent
+	closed  bool  // open was closed already, and nothing began for its messages since
 	drop    bool  // the owner said stop: close what is open, begin nothing
+}
+
+func (j job) session() string {
+	if j.open != nil {
+		return j.open.Session
+	}
+	return j.trigger.Session
+}
+
+// jobsOf are the turns to run for messages that wait. Those which a turn had
+// taken before a crash are taken up by one, as if it were still open: the session
+// has heard them already, and knows which calls are in doubt.
+func jobsOf(waiting []Trigger) (jobs []job) {
+	taken := map[string]*OpenTurn{}
+	for _, t := range waiting {
+		switch open := taken[t.Turn]; {
+		case t.Attempts == 0:
+			jobs = append(jobs, job{trigger: t, alone: t.apart()})
+		case open != nil:
+			open.Triggers = append(open.Triggers, t)
+		default:
+			open = &OpenTurn{Turn: Turn{ID: t.Turn, Agent: t.Agent, Session: t.Session, Trigger: t.ID}, Triggers: []Trigger{t}}
+			taken[t.Turn] = open
+			jobs = append(jobs, job{open: open, closed: true})
+		}
+	}
+	return jobs
 }
 
 func (l *line) queue(j job) { l.jobs = append(l.jobs, j) }

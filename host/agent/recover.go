@@ -44,7 +44,10 @@ func (t *turn) closeOpen(ctx context.Context, open *OpenTurn) (again bool, err e
 	t.Turn = open.Turn
 	defer func() { t.Turn = fresh }()
 
-	unanswered := unansweredCalls(t.history, open.ID)
+	var unanswered []model.ToolCall
+	if !t.job.closed {
+		unanswered = unansweredCalls(t.history, open.ID)
+	}
 	var unsure []string
 	for _, c := range unanswered {
 		u := t.settle(ctx, c, calls)
@@ -61,9 +64,19 @@ func (t *turn) closeOpen(ctx context.Context, open *OpenTurn) (again bool, err e
 		}
 	}
 	for _, c := range calls {
-		if c.State == CallUnknown {
-			t.doubt[fingerprint(c.Tool, c.Args)] = true
+		if c.State != CallUnknown {
+			continue
 		}
+		t.doubt[fingerprint(c.Tool, c.Args)] = true
+		if c.Turn == open.ID { // settled by a host that ended before it said so
+			unsure = append(unsure, c.Tool)
+		}
+	}
+	if t.job.closed {
+		if t.job.drop {
+			return false, t.dropOpen(ctx, open)
+		}
+		return true, nil
 	}
 	again = len(open.Triggers) > 0 && !t.job.drop && !gate.IsSub(t.Session)
 	for _, tr := range open.Triggers {
@@ -72,8 +85,21 @@ func (t *turn) closeOpen(ctx context.Context, open *OpenTurn) (again bool, err e
 	return again, t.interrupted(ctx, again, unsure)
 }
 
+// dropOpen ends the messages of a turn that was closed before: the owner said
+// stop.
+func (t *turn) dropOpen(ctx context.Context, open *OpenTurn) error {
+	keep, done := outlive(ctx)
+	defer done()
+	var ids []string
+	for _, tr := range open.Triggers {
+		ids = append(ids, tr.ID)
+	}
+	return t.a.cfg.Store.Settle(keep, Dropped, ids...)
+}
+
 // settle gives a call that has no result the one it deserves: one that the owner
-// was asked about was not made, an idempotent one is made again, one that had begun is unknown, any other was not made.
+// was asked about was not made, an idempotent one is made again, one that had begun is
+// unknown, any other was not made.
 func (t *turn) settle(ctx context.Context, c model.ToolCall, journal []Call) *use {
 	u := &use{call: c, tool: t.tools[c.Name]}
 	if u.tool.Name == "" {
