@@ -21,8 +21,7 @@ const (
 
 // TestDemo plays the demo, which checks itself, and holds the README to it.
 // UPDATE_README=1 writes the README's copy anew.
-func TestDemo(t *testing.T) {
-	t.Parallel()
+func TestDemo(t *testing.T) { // alone: the story waits for its acts only so long
 	if len(plugins.List()) == 0 {
 		t.Skip("the first-party plugins are not built: make plugins")
 	}
