@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ambithost/ambit/host/cell"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/plugins"
 )
@@ -125,21 +126,11 @@ func installCopy(b *testing.B, c *control.Client, dir, plugin, name string, conf
 // pss is a process's proportional set size in MB.
 func pss(b *testing.B, pid int) float64 {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		b.Fatal(err)
+	memory, _ := cell.UsageOf(pid)
+	if memory == 0 {
+		b.Fatalf("process %d shows no memory", pid)
 	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "Pss:" {
-			kb, err := strconv.ParseFloat(f[1], 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return kb * 1024 / 1e6
-		}
-	}
-	b.Fatalf("process %d shows no PSS", pid)
-	return 0
+	return float64(memory) / 1e6
 }
 
 // childOf is the one child of a process.

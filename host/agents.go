@@ -98,12 +98,7 @@ type tools struct{ *Host }
 
 func (t tools) List(_ context.Context, name string) ([]agent.Tool, error) {
 	all := *t.plugins.plugins.Load()
-	granted := map[string]bool{}
-	for _, g := range t.gate.Grants("") {
-		if g.Serves(name) {
-			granted[g.Plugin+" "+g.Capability] = true
-		}
-	}
+	granted := t.granted(name)
 	var out []agent.Tool
 	for _, plugin := range slices.Sorted(maps.Keys(all)) {
 		p := all[plugin]
@@ -120,6 +115,17 @@ func (t tools) List(_ context.Context, name string) ([]agent.Tool, error) {
 		}
 	}
 	return out, nil
+}
+
+// granted are what plugins hold for an agent, as "plugin capability".
+func (h *Host) granted(agent string) map[string]bool {
+	out := map[string]bool{}
+	for _, g := range h.gate.Grants("") {
+		if g.Serves(agent) && !g.Consent {
+			out[g.Plugin+" "+g.Capability] = true
+		}
+	}
+	return out
 }
 
 func (t tools) Call(ctx context.Context, o gate.Origin, tool string, args json.RawMessage) (agent.Result, error) {

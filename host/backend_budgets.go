@@ -51,7 +51,7 @@ func (b backend) asking(ctx context.Context) control.Asking {
 		out.Allowed, out.Asked, out.Denied = out.Allowed+t.Allowed, out.Asked+t.Asked, out.Denied+t.Denied
 	}
 	if first, err := time.ParseInLocation(time.DateOnly, list[0].Day, b.zone); err == nil {
-		out.Days = max(1, min(week, int(time.Since(first).Hours()/24)+1))
+		out.Days = max(1, min(week, int(b.now().Sub(first).Hours()/24)+1))
 	}
 	return out
 }

@@ -261,10 +261,8 @@ func (b backend) line(p *plugin) control.Plugin {
 	out := control.Plugin{Identity: identity(m, p.entry.Digest, p.entry.Size, p.entry.Source), Enabled: p.setting.Enabled,
 		State: "stopped", Installed: p.entry.Installed, Grants: len(b.gate.Grants(p.entry.Name))}
 	out.Signed = p.entry.Signed
-	for _, h := range b.gate.Halted() {
-		if h.Target == gate.All || h.Target == "plugin:"+p.entry.Name {
-			out.State = "killed"
-		}
+	if b.halted("plugin:" + p.entry.Name) {
+		out.State = "killed"
 	}
 	for _, c := range b.cells.Running() {
 		if c.Plugin == p.entry.Name {

@@ -32,7 +32,7 @@ func (b backend) Sessions(ctx context.Context) ([]control.Session, error) {
 
 // SessionEntries tells what was said and done in a conversation.
 func (b backend) SessionEntries(ctx context.Context, session string, last int) ([]control.SessionEntry, error) {
-	list, err := b.state.Entries(ctx, session, 0, 0)
+	list, err := b.state.LastEntries(ctx, session, last)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (b backend) SessionEntries(ctx context.Context, session string, last int) (
 		}
 	}
 	out := []control.SessionEntry{}
-	for _, e := range list[max(0, len(list)-last):] {
+	for _, e := range list {
 		out = append(out, sessionEntry(e))
 	}
 	return out, nil

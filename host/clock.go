@@ -16,7 +16,13 @@ import (
 	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/gate"
+	"github.com/ambithost/ambit/host/plainfile"
 )
+
+// halted tells whether everything is stopped, or one target.
+func (h *Host) halted(target string) bool {
+	return slices.ContainsFunc(h.gate.Halted(), func(halt gate.Halt) bool { return halt.Target == gate.All || halt.Target == target })
+}
 
 // warden is the host's say in what the clock starts.
 type warden struct{ *Host }
@@ -24,10 +30,8 @@ type warden struct{ *Host }
 // MayWake implements [agent.Warden].
 func (w warden) MayWake(ctx context.Context, s agent.Schedule) error {
 	plugin, made := strings.CutPrefix(s.By, "plugin:")
-	for _, halt := range w.gate.Halted() {
-		if halt.Target == gate.All || halt.Target == "agent:"+s.Agent || made && halt.Target == s.By {
-			return agent.ErrHeld
-		}
+	if w.halted("agent:"+s.Agent) || made && w.halted(s.By) {
+		return agent.ErrHeld
 	}
 	switch {
 	case s.Heartbeat():
@@ -94,16 +98,12 @@ func (h *Host) readInstructions(ctx context.Context, name, file string) (string,
 	if err != nil {
 		return "", nil, err
 	}
-	info, err := root.Lstat(file)
+	f, _, err := plainfile.Open(root, file)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil, nil
 	}
-	if err != nil || !info.Mode().IsRegular() {
-		return "", nil, errors.Join(fmt.Errorf("instructions for heartbeats: %s is no plain file", file), err)
-	}
-	f, err := root.Open(file)
 	if err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("instructions for heartbeats: %s: %w", file, err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxInstructions))

@@ -21,17 +21,6 @@ import (
 	"github.com/ambithost/ambit/sdk/model"
 )
 
-// advance sets a clock to the first time that is waited for, if it is not after
-// the end.
-func advance(c *clock.Manual, end time.Time) bool {
-	waits := c.Waiting()
-	if len(waits) == 0 || waits[0].After(end) {
-		return false
-	}
-	c.Set(waits[0])
-	return true
-}
-
 // costly is a model behind a real gate and a real policy: each answer takes
 // 9,000 tokens.
 type costly struct {
@@ -139,7 +128,8 @@ func TestHeartbeatsCantSpendWithoutBound(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = a.Close() })
 	end := time.Date(2027, 3, 30, 0, 0, 0, 0, h.zone).Add(-time.Minute)
-	for restful(t, a, at) && advance(at, end) {
+	for next := restful(t, a, at); !next.After(end); next = restful(t, a, at) {
+		at.Set(next)
 	}
 
 	perDay := map[string]int{}
@@ -186,17 +176,18 @@ func TestHeartbeatsCantSpendWithoutBound(t *testing.T) {
 	}
 }
 
-// restful waits until the agent waits for its next heartbeat.
-func restful(t *testing.T, a *agent.Agent, c *clock.Manual) bool {
+// restful waits until the agent waits for its next heartbeat, and tells when that
+// is. The agent may look again meanwhile, and for a moment wait for nothing.
+func restful(t *testing.T, a *agent.Agent, c *clock.Manual) time.Time {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Microsecond) {
 		list, err := a.Schedules(t.Context())
 		if err != nil || len(list) != 1 {
 			t.Fatal(list, err)
 		}
-		waits := c.Waiting()
-		if list[0].State == agent.ScheduleActive && len(waits) == 1 && list[0].Next.Equal(waits[0]) {
-			return true
+		waits, next := c.Waiting(), list[0].Next
+		if list[0].State == agent.ScheduleActive && next.After(c.Now()) && len(waits) == 1 && next.Equal(waits[0]) {
+			return next
 		}
 		if time.Now().After(deadline) { // only a hang gets here
 			t.Fatalf("the agent does not come to rest: %+v, waits for %v", list[0], waits)

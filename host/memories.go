@@ -66,12 +66,7 @@ type memories struct{ *Host }
 
 // plugin is the one whose grants count.
 func (m memories) plugin(agent string) (string, bool) {
-	granted := map[string]bool{}
-	for _, g := range m.gate.Grants("") {
-		if g.Serves(agent) {
-			granted[g.Plugin+" "+g.Capability] = true
-		}
-	}
+	granted := m.granted(agent)
 	for _, name := range m.plugins.usable(manifest.Memory) {
 		p, _ := m.plugins.lookup(name)
 		asks := func(capability string) bool {
@@ -89,10 +84,8 @@ func (m memories) Ready(ctx context.Context, name string) error {
 	if _, ok := m.plugin(name); !ok {
 		return protocol.Errorf(protocol.Unavailable, "no plugin that works with the host's notes is installed, enabled and granted memory.read and memory.write: ambit plugin install memory")
 	}
-	for _, halt := range m.gate.Halted() {
-		if halt.Target == gate.All || halt.Target == "agent:"+name {
-			return protocol.Errorf(protocol.Killed, "agent %s is stopped: ambit resume", name)
-		}
+	if m.halted("agent:" + name) {
+		return protocol.Errorf(protocol.Killed, "agent %s is stopped: ambit resume", name)
 	}
 	spent, err := m.allowances.spent(ctx, name, "")
 	if err == nil && spent {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,7 +12,6 @@ import (
 	"github.com/ambithost/ambit/host/agent"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/effects/secret"
-	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/host/provenance"
 	"github.com/ambithost/ambit/host/webhook/sign"
 	"github.com/ambithost/ambit/sdk/manifest"
@@ -93,7 +91,7 @@ func (h *Host) trigger(ctx context.Context, name string, header http.Header, bod
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(h.gate.Halted(), func(halt gate.Halt) bool { return halt.Target == gate.All || halt.Target == "agent:"+t.Agent }) {
+	if h.halted("agent:" + t.Agent) {
 		return protocol.Errorf(protocol.Killed, "agent %s is halted", t.Agent)
 	}
 	if !utf8.Valid(body) {

@@ -95,16 +95,15 @@ type Config struct {
 	// Price tells what an answer of a model costs, in millionths of a currency;
 	// false: there is no price for it. Nil: there are no prices.
 	Price     func(Route, model.Usage) (int64, bool)
-	Limits    Limits           // zero fields: defaults
-	SubAgents SubAgents        // zero fields: defaults
-	Backoff   time.Duration    // before the first retry of the model, then doubled; 0: 1 s
-	Debounce  time.Duration    // how long after a channel's message a turn begins, for what is written in pieces; 0: at once
-	Clock     clock.Clock      // nil: the machine's
-	Now       func() time.Time // nil: the clock's
-	Heartbeat *Heartbeat       // nil: none
-	Memory    Memory           // nil: none
-	Lookback  *Lookback        // nil: the agent does not look back by itself
-	Warden    Warden           // nil: nothing is held, and nothing recorded
+	Limits    Limits        // zero fields: defaults
+	SubAgents SubAgents     // zero fields: defaults
+	Backoff   time.Duration // before the first retry of the model, then doubled; 0: 1 s
+	Debounce  time.Duration // how long after a channel's message a turn begins, for what is written in pieces; 0: at once
+	Clock     clock.Clock   // nil: the machine's
+	Heartbeat *Heartbeat    // nil: none
+	Memory    Memory        // nil: none
+	Lookback  *Lookback     // nil: the agent does not look back by itself
+	Warden    Warden        // nil: nothing is held, and nothing recorded
 	// Home tells in which session the owner is now, for what the clock starts in
 	// a session; nil: in that one.
 	Home func(ctx context.Context, session string) string
@@ -214,9 +213,6 @@ func New(cfg Config) (*Agent, error) {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
-	}
-	if cfg.Now == nil {
-		cfg.Now = cfg.Clock.Now
 	}
 	if cfg.Heartbeat != nil {
 		h := *cfg.Heartbeat

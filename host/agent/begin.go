@@ -95,7 +95,7 @@ func (a *Agent) enter(ctx context.Context, o Occasion) (TurnID, error) {
 	if o.Kind == KindWebhook { // others belong to the session that they name
 		o.Session = a.home(ctx, o.Session)
 	}
-	now := a.cfg.Now()
+	now := a.cfg.Clock.Now()
 	t := Trigger{
 		ID: newID("b", now), Agent: a.cfg.Name, Session: o.Session, Channel: "~" + o.Kind, SourceID: o.SourceID, Kind: o.Kind,
 		Turn: newID("t", now), State: Pending, Received: now,

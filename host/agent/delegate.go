@@ -81,7 +81,7 @@ func (a *Agent) Delegate(ctx context.Context, task Task) (Report, error) {
 	if task.Origin.Bounds == nil || task.Origin.Material == nil {
 		return Report{}, protocol.Errorf(protocol.Denied, "a sub-agent can be set to work by a tool that the agent calls itself, and by nothing else: its bounds and what the agent has read must be known")
 	}
-	now := a.cfg.Now()
+	now := a.cfg.Clock.Now()
 	session := gate.SubSession + newID("", now)
 	trigger := Trigger{
 		ID: newID("m", now), Agent: a.cfg.Name, Session: session, Channel: taskChannel, Kind: KindTask,

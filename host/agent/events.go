@@ -64,7 +64,7 @@ func (a *Agent) Asked(session, turn, approval, text string) {
 }
 
 func (a *Agent) publish(e Event) {
-	e.At = a.cfg.Now()
+	e.At = a.cfg.Clock.Now()
 	a.events.publish(e)
 }
 

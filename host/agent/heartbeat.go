@@ -65,7 +65,7 @@ func (k *timekeeper) setHeartbeat(ctx context.Context) error {
 		}
 		return a.cfg.Store.RemoveSchedule(ctx, id)
 	}
-	now := a.cfg.Now()
+	now := a.cfg.Clock.Now()
 	s := Schedule{ID: id, Agent: a.cfg.Name, By: ByHost, State: ScheduleActive, Created: now}
 	if i >= 0 {
 		s = list[i]

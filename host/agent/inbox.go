@@ -133,7 +133,7 @@ func (a *Agent) Submit(ctx context.Context, m Message) (TurnID, error) {
 			return "", protocol.Errorf(protocol.Unavailable, "the images were not accepted: %v", err)
 		}
 	}
-	now := a.cfg.Now()
+	now := a.cfg.Clock.Now()
 	t := Trigger{
 		ID: newID("m", now), Agent: a.cfg.Name, Session: m.Session, Channel: m.Channel, SourceID: m.SourceID,
 		Kind: KindMessage, From: m.From, Text: m.Text, Turn: newID("t", now), State: Pending, Received: now,
@@ -365,7 +365,7 @@ const longestBurst = 6
 func (a *Agent) settle(l *line) {
 	for {
 		a.mu.Lock()
-		now := a.cfg.Now()
+		now := a.cfg.Clock.Now()
 		wait := a.cfg.Debounce - now.Sub(l.last)
 		idle := len(l.jobs) == 0 || l.jobs[0].open != nil || l.jobs[0].alone || l.jobs[0].trigger.Channel == "" || l.jobs[0].trigger.apart()
 		if !idle {

@@ -61,7 +61,7 @@ func (t *turn) hear(s *Step, tr Trigger) {
 }
 
 func (t *turn) entry(k Kind, m model.Message) Entry {
-	return Entry{Turn: t.Turn.ID, Kind: k, Message: m, At: t.a.cfg.Now()}
+	return Entry{Turn: t.Turn.ID, Kind: k, Message: m, At: t.a.cfg.Clock.Now()}
 }
 
 func (t *turn) publish(e Event) {

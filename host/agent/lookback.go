@@ -130,7 +130,7 @@ func (b *lookback) run(ctx context.Context) {
 // tick looks back if it is time to, and tells when to look at the time again.
 func (b *lookback) tick(ctx context.Context) time.Time {
 	cfg := b.a.cfg
-	now, rule := cfg.Now(), cfg.Lookback
+	now, rule := cfg.Clock.Now(), cfg.Lookback
 	if cfg.Memory.Ready(ctx, cfg.Name) != nil {
 		return now.Add(rule.Idle)
 	}
@@ -158,13 +158,13 @@ func (b *lookback) tick(ctx context.Context) time.Time {
 	report, err := b.look(ctx)
 	switch {
 	case err != nil && isRefusal(err):
-		return cfg.Now().Add(rule.AtMost)
+		return cfg.Clock.Now().Add(rule.AtMost)
 	case err != nil:
-		return cfg.Now().Add(min(afterTrouble, rule.AtMost))
+		return cfg.Clock.Now().Add(min(afterTrouble, rule.AtMost))
 	case report.Conversations > 0:
-		return cfg.Now().Add(max(rule.Idle, rule.AtMost))
+		return cfg.Clock.Now().Add(max(rule.Idle, rule.AtMost))
 	}
-	return cfg.Now().Add(rule.Idle)
+	return cfg.Clock.Now().Add(rule.Idle)
 }
 
 // look goes through the conversations. The first error ends it: what keeps one
@@ -222,7 +222,7 @@ func (b *lookback) look(ctx context.Context) (r LookbackReport, err error) {
 // note. It reports whether there was anything to look at.
 func (b *lookback) ask(ctx context.Context, m *Mark, r *LookbackReport) (asked bool, err error) {
 	cfg := b.a.cfg
-	at := cfg.Now() // before the history is read: what is said meanwhile is new
+	at := cfg.Clock.Now() // before the history is read: what is said meanwhile is new
 	entries, err := cfg.Store.Entries(ctx, m.Session, m.Upto+1, 0)
 	if err != nil {
 		return false, err
@@ -245,7 +245,7 @@ func (b *lookback) ask(ctx context.Context, m *Mark, r *LookbackReport) (asked b
 		if err != nil {
 			return true, fmt.Errorf("session %s: %w", m.Session, err)
 		}
-		if m.Lessons, err = lessonsIn(resp.Text, m.Session, c, cfg.Now().In(cfg.Zone)); err != nil {
+		if m.Lessons, err = lessonsIn(resp.Text, m.Session, c, cfg.Clock.Now().In(cfg.Zone)); err != nil {
 			r.Trouble = fmt.Sprintf("session %s: %v", m.Session, err)
 		}
 	}
@@ -310,7 +310,7 @@ func (b *lookback) end(ctx context.Context, r LookbackReport, err error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.status.Last, b.status.Notes, b.status.Trouble = b.a.cfg.Now(), b.status.Notes+len(r.Notes), r.Trouble
+	b.status.Last, b.status.Notes, b.status.Trouble = b.a.cfg.Clock.Now(), b.status.Notes+len(r.Notes), r.Trouble
 	if err != nil {
 		b.status.Trouble = short(err.Error())
 	}

@@ -10,7 +10,7 @@ import (
 // Notify brings a message of a plugin to the owner: into the session's history
 // and to whoever follows it. The model does not read it.
 func (a *Agent) Notify(ctx context.Context, session, text string) error {
-	e := Entry{Turn: string(a.Running(session)), Kind: FromPlugin, Message: model.Message{Role: model.System, Text: text}, At: a.cfg.Now()}
+	e := Entry{Turn: string(a.Running(session)), Kind: FromPlugin, Message: model.Message{Role: model.System, Text: text}, At: a.cfg.Clock.Now()}
 	if err := a.cfg.Store.Record(ctx, &Step{Session: session, Agent: a.cfg.Name, Entries: []Entry{e}}); err != nil {
 		return protocol.Errorf(protocol.Unavailable, "the message could not be stored: %v", err)
 	}

@@ -151,7 +151,7 @@ func (t *turn) interrupted(ctx context.Context, again bool, unsure []string) err
 	default:
 		notice += fmt.Sprintf(" It was tried %d times and is not taken up again.", maxAttempts)
 	}
-	t.Reason, t.Detail, t.Ended = Interrupted, notice, t.a.cfg.Now()
+	t.Reason, t.Detail, t.Ended = Interrupted, notice, t.a.cfg.Clock.Now()
 	step := &Step{End: &t.Turn, Retry: again, Entries: []Entry{t.entry(FromHost, model.Message{Role: model.System, Text: notice})}}
 	if err := t.record(ctx, step); err != nil {
 		return err

@@ -261,7 +261,7 @@ func (a *Agent) cool(plugin string, wait time.Duration) {
 	if a.resting == nil {
 		a.resting = map[string]time.Time{}
 	}
-	a.resting[plugin] = a.cfg.Now().Add(min(wait, maxCoolDown))
+	a.resting[plugin] = a.cfg.Clock.Now().Add(min(wait, maxCoolDown))
 }
 
 // cooling returns until when a plugin is left alone; zero: it is not.
@@ -269,7 +269,7 @@ func (a *Agent) cooling(plugin string) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	until := a.resting[plugin]
-	if !until.After(a.cfg.Now()) {
+	if !until.After(a.cfg.Clock.Now()) {
 		delete(a.resting, plugin)
 		return time.Time{}
 	}

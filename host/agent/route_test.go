@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/agent"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/gate"
 	"github.com/ambithost/ambit/sdk/model"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -121,19 +122,14 @@ func TestFallback(t *testing.T) {
 func TestFallbackIsTurnLocal(t *testing.T) {
 	t.Parallel()
 	m := three(protocol.Errorf(protocol.Unavailable, "busy").After(time.Hour))
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	clock := make(chan time.Time, 1)
-	clock <- now
-	f := start(t, m, &toolbox{}, routed, func(c *agent.Config) {
-		c.Now = func() time.Time { at := <-clock; clock <- at; return at }
-	})
+	at := clock.NewManual(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	f := start(t, m, &toolbox{}, routed, func(c *agent.Config) { c.Clock = at })
 	f.ask("one")
 	f.ask("two")
 	if m.whom() != "first/a second/b second/b" || !strings.Contains(notices(f.history()), "left alone until 12:10:00. This turn goes to second/b.") {
 		t.Errorf("asked %s, notices %q", m.whom(), notices(f.history()))
 	}
-	<-clock
-	clock <- now.Add(11 * time.Minute)
+	at.Set(at.Now().Add(11 * time.Minute))
 	m.mu.Lock()
 	m.reply["first"] = answers("I am back.")
 	m.mu.Unlock()

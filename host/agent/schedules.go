@@ -34,7 +34,7 @@ func (a *Agent) AddSchedule(ctx context.Context, s Schedule) (Schedule, error) {
 	k := &a.time
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := a.cfg.Now()
+	now := a.cfg.Clock.Now()
 	s.Agent, s.Created, s.State = a.cfg.Name, now, ScheduleActive
 	if s.Rule.Kind == when.Every {
 		s.Rule.From = now
@@ -125,7 +125,7 @@ func (a *Agent) RunSchedule(ctx context.Context, id string) (TurnID, error) {
 	if err != nil {
 		return "", err
 	}
-	now := a.cfg.Now()
+	now := a.cfg.Clock.Now()
 	if s.State == ScheduleRunning {
 		if s, err = a.time.conclude(ctx, s, now); err != nil {
 			return "", err

@@ -89,7 +89,7 @@ func (k *timekeeper) run(ctx context.Context) {
 func (k *timekeeper) tick(ctx context.Context) (next time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.a.cfg.Now()
+	now := k.a.cfg.Clock.Now()
 	list, err := k.a.cfg.Store.Schedules(ctx, k.a.cfg.Name)
 	if err != nil {
 		if ctx.Err() == nil {

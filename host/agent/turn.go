@@ -56,7 +56,7 @@ func newTurn(a *Agent, l *line, j job, cancel context.CancelCauseFunc) *turn {
 	t.Turn = Turn{ID: j.trigger.Turn, Agent: a.cfg.Name, Session: l.session, Trigger: j.trigger.ID, Reason: Active}
 	t.steerable = j.open == nil
 	if j.open != nil {
-		t.Turn.ID, t.Trigger, t.resumed = newID("t", a.cfg.Now()), j.open.Trigger, j.open.ID
+		t.Turn.ID, t.Trigger, t.resumed = newID("t", a.cfg.Clock.Now()), j.open.Trigger, j.open.ID
 	}
 	return t
 }
@@ -109,7 +109,7 @@ func (t *turn) begin(ctx context.Context, take []string) *ending {
 	if err := t.load(ctx); err != nil {
 		return t.failed(ctx, "the session could not be read", err)
 	}
-	t.Started = t.a.cfg.Now()
+	t.Started = t.a.cfg.Clock.Now()
 	step := &Step{Begin: &t.Turn, Take: take}
 	if err := t.opening(ctx, step); err != nil {
 		return t.failed(ctx, "what started the turn could not be read", err)
@@ -318,7 +318,7 @@ func (t *turn) finish(ctx context.Context, end *ending) {
 	t.a.mu.Lock()
 	t.steerable = false
 	t.a.mu.Unlock()
-	t.Reason, t.Detail, t.Ended = end.reason, end.notice, t.a.cfg.Now()
+	t.Reason, t.Detail, t.Ended = end.reason, end.notice, t.a.cfg.Clock.Now()
 	if t.begun && end.reason != Interrupted {
 		step := &Step{End: &t.Turn}
 		if end.notice != "" {

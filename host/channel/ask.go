@@ -20,9 +20,9 @@ type shown struct {
 	ref    string // of the message, if it can be replaced
 }
 
-// Asked brings a question to the owner: into the conversation session, which it
-// came from or for which, if that is the owner's, else to where the owner wrote last. When it was answered,
-// elsewhere too, or has expired, the message says so. It does not wait.
+// Asked brings a question to the owner: into the session that it is for, if that is
+// the owner's, else to where the owner wrote last. When it was answered, elsewhere
+// too, or has expired, the message says so. It does not wait.
 func (s *Service) Asked(a gate.Approval, session string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -142,6 +142,9 @@ func clip(l string, width int) string {
 	for len(l) > 0 {
 		if strings.HasPrefix(l, "\x1b[") {
 			end := strings.IndexByte(l, 'm') + 1
+			if end == 0 { // no style: it ends nowhere
+				break
+			}
 			styled = l[:end] != "\x1b[0m"
 			b.WriteString(l[:end])
 			l = l[end:]

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ambithost/ambit/host/plainfile"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -119,21 +120,14 @@ func openFile(dir *os.Root, what, name, shown string) (*os.File, fs.FileInfo, er
 	if before.IsDir() {
 		return nil, nil, protocol.Errorf(protocol.Invalid, "%s: %s is a folder; to list it end the path in /", what, shown)
 	}
-	if !before.Mode().IsRegular() {
-		return nil, nil, errLink(what, shown)
-	}
 	return openSeen(dir, before, what, name, shown)
 }
 
 // openSeen opens the file that was looked at before, or nothing.
 func openSeen(dir *os.Root, before fs.FileInfo, what, name, shown string) (*os.File, fs.FileInfo, error) {
-	f, err := dir.OpenFile(name, os.O_RDONLY|openNonblock, 0)
-	if err != nil {
-		return nil, nil, err
+	f, info, err := plainfile.OpenSeen(dir, before, name)
+	if errors.Is(err, plainfile.ErrNotPlain) {
+		err = errLink(what, shown)
 	}
-	after, err := f.Stat()
-	if err != nil || !after.Mode().IsRegular() || !os.SameFile(before, after) {
-		return nil, nil, errors.Join(errLink(what, shown), f.Close())
-	}
-	return f, after, nil
+	return f, info, err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ambithost/ambit/host/plainfile"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -112,7 +113,7 @@ func (w *workspace) remove(root *os.Root, p string) error {
 		return errLink("file.write", p)
 	}
 	if info.IsDir() {
-		if d, err := dir.OpenFile(name, os.O_RDONLY|openNonblock, 0); err == nil {
+		if d, err := dir.OpenFile(name, os.O_RDONLY|plainfile.Nonblock, 0); err == nil {
 			names, _ := d.Readdirnames(1)
 			_ = d.Close()
 			if len(names) > 0 {

@@ -140,7 +140,7 @@ func (p *pending) may(ans Answer) error {
 // taken.
 func (g *Gate) conveyed(ctx context.Context, p *pending, ans Answer, left bool) (Approval, error) {
 	a := p.approval
-	a.State, a.Answered, a.Answer, a.By = Declined, g.cfg.Now(), ans.Reason, "owner"
+	a.State, a.Answered, a.Answer, a.By = Declined, g.cfg.Clock.Now(), ans.Reason, "owner"
 	if ans.By.Type == "plugin" {
 		a.By = actorName(ans.By)
 	}

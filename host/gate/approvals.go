@@ -117,7 +117,7 @@ func (g *Gate) answerTo(f *Flight, p *pending) Approval {
 			return answer
 		case <-late:
 			stop()
-			if g.cfg.Now().Before(p.approval.Expires) {
+			if g.cfg.Clock.Now().Before(p.approval.Expires) {
 				continue // the clock was set
 			}
 		case <-f.ctx.Done():
@@ -152,7 +152,7 @@ func (g *Gate) ask(f *Flight, d policy.Decision) (*pending, error) {
 		f.record.Approval, f.wasAsked = fmt.Sprint(p.approval.ID), true
 		return p, nil
 	}
-	e, now := f.effect, g.cfg.Now()
+	e, now := f.effect, g.cfg.Clock.Now()
 	p := &pending{answer: make(chan Approval, 1), grant: f.grant.ID, approval: Approval{
 		State: Waiting, Digest: e.digest(), Created: now, Expires: now.Add(g.cfg.ApprovalTTL),
 		Actor: actorName(e.Actor), Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn,
@@ -184,7 +184,7 @@ func (g *Gate) expire(ctx context.Context, p *pending) Approval {
 // ended records that nobody answered. p was taken.
 func (g *Gate) ended(ctx context.Context, p *pending) Approval {
 	a := p.approval
-	a.State, a.Answered = Expired, g.cfg.Now()
+	a.State, a.Answered = Expired, g.cfg.Clock.Now()
 	if err := g.cfg.Store.EndApproval(context.WithoutCancel(ctx), a); err != nil {
 		g.log.Error("an expired approval can't be stored", "approval", a.ID, "error", err)
 	}

@@ -61,7 +61,7 @@ func (g *Gate) Resolve(ctx context.Context, effect string, spent bool) error {
 	if spent {
 		how = Spent
 	}
-	r := audit.Record{Kind: audit.Budget, Time: g.cfg.Now(), Actor: "owner", Effect: effect, Status: string(how)}
+	r := audit.Record{Kind: audit.Budget, Time: g.cfg.Clock.Now(), Actor: "owner", Effect: effect, Status: string(how)}
 	if _, err := g.cfg.Audit.Append(ctx, r, nil, true); err != nil {
 		return fmt.Errorf("budget: the audit log can't be written, nothing is changed: %w", err)
 	}
@@ -144,7 +144,7 @@ func (f *Flight) duties(d policy.Decision) (duties, error) {
 
 // charges is what the effect costs under these budgets now.
 func (g *Gate) charges(f *Flight, budgets []budget.Budget) ([]budget.Charge, error) {
-	e, now := f.effect, g.cfg.Now()
+	e, now := f.effect, g.cfg.Clock.Now()
 	use := budget.Use{Agent: e.Origin.Agent, Plugin: e.Plugin, Capability: e.Capability, Attributes: e.Attributes, ArgBytes: len(e.Args)}
 	var all []budget.Charge
 	for _, b := range budgets {
@@ -218,7 +218,7 @@ func (g *Gate) settle(f *Flight, status string) {
 	case status == "unknown", status == "failed":
 		s = Unsure
 	}
-	if err := g.cfg.Store.SettleCharges(context.WithoutCancel(f.ctx), f.id, s, used, g.cfg.Now()); err != nil {
+	if err := g.cfg.Store.SettleCharges(context.WithoutCancel(f.ctx), f.id, s, used, g.cfg.Clock.Now()); err != nil {
 		g.log.Error("a budget can't be settled; what is reserved stays so", "effect", f.id, "status", status, "error", err)
 	}
 }

@@ -109,7 +109,7 @@ func TestNeverBegun(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*world, *Gate){
 		"the log fails":     func(w *world, _ *Gate) { w.logErr = errDisk },
-		"the grant is gone": func(_ *world, g *Gate) { g.grants[key{"p", "card.charge"}][0].Revoked = g.cfg.Now() },
+		"the grant is gone": func(_ *world, g *Gate) { g.grants[key{"p", "card.charge"}][0].Revoked = g.cfg.Clock.Now() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

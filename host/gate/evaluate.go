@@ -26,7 +26,7 @@ func (g *Gate) Evaluate(ctx context.Context, e Effect) (Decision, error) {
 		return Decision{}, err
 	}
 	r := f.record
-	r.Kind, r.Time, r.Verdict, r.Revision = audit.Evaluation, g.cfg.Now(), string(d.Verdict), d.Revision
+	r.Kind, r.Time, r.Verdict, r.Revision = audit.Evaluation, g.cfg.Clock.Now(), string(d.Verdict), d.Revision
 	if len(d.Reasons) > 0 {
 		r.Rule, r.Detail = d.Reasons[0].Rule, d.Reasons[0].Message
 	}

@@ -56,7 +56,7 @@ func (f *Flight) Extend() (end func(error)) {
 // either refuses it here or finds it in flight. The flight is returned with
 // the error too, for the record of the refusal.
 func (g *Gate) board(ctx context.Context, e *Effect) (*Flight, error) {
-	f := &Flight{gate: g, id: g.boot + "-" + strconv.FormatUint(g.seq.Add(1), 36), effect: e, since: g.cfg.Now()}
+	f := &Flight{gate: g, id: g.boot + "-" + strconv.FormatUint(g.seq.Add(1), 36), effect: e, since: g.cfg.Clock.Now()}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	f.record = e.record()
 	f.record.Effect = f.id
@@ -153,7 +153,7 @@ func (f *Flight) perform() (err error) {
 // change grants and latch: an effect is either begun before them, and then
 // they cancel it, or not at all.
 func (f *Flight) begin() error {
-	g, now := f.gate, f.gate.cfg.Now()
+	g, now := f.gate, f.gate.cfg.Clock.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if cause := f.cancelled(); cause != nil {

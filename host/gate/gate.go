@@ -66,7 +66,6 @@ type Config struct {
 	Cells       Cells            // nil: nothing to kill
 	Logger      hclog.Logger     // nil: silent
 	Clock       clock.Clock      // nil: the machine's
-	Now         func() time.Time // nil: the clock's
 	OwnerSeen   func() time.Time // nil: never
 	Zone        *time.Location   // the owner's, for days and hours; nil: UTC
 	ApprovalTTL time.Duration    // how long an approval waits; 0: 10 minutes
@@ -118,9 +117,6 @@ func Open(ctx context.Context, cfg Config) (*Gate, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
 	}
-	if cfg.Now == nil {
-		cfg.Now = cfg.Clock.Now
-	}
 	if cfg.OwnerSeen == nil {
 		cfg.OwnerSeen = func() time.Time { return time.Time{} }
 	}
@@ -164,7 +160,7 @@ func (g *Gate) load(ctx context.Context) error {
 			g.cfg.Cells.Forbid(h.Target)
 		}
 	}
-	now := g.cfg.Now()
+	now := g.cfg.Clock.Now()
 	return errors.Join(g.loadLeft(ctx), g.cfg.Store.RecoverCharges(ctx, now))
 }
 
@@ -234,7 +230,7 @@ func (g *Gate) decide(f *Flight, holder policy.Plugin) (policy.Decision, error) 
 		Context: policy.Context{
 			Plugin: holder, Requires: &f.requires, Grant: g.forPolicy(f),
 			Agent: e.Origin.Agent, Session: e.Origin.Session, Turn: e.Origin.Turn, Trigger: e.Origin.Trigger,
-			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, AskedFor: e.AskedFor, Now: g.cfg.Now(), OwnerSeen: g.cfg.OwnerSeen(),
+			Labels: e.Origin.Labels, Tool: e.Origin.Tool, Arguments: e.Arguments, AskedFor: e.AskedFor, Now: g.cfg.Clock.Now(), OwnerSeen: g.cfg.OwnerSeen(),
 			Delegation: e.Origin.Bounds.forPolicy(),
 		},
 	}
@@ -298,7 +294,7 @@ func (g *Gate) oblige(f *Flight, holder policy.Plugin, d policy.Decision) error 
 // intend writes the intent. If it can't be written nothing happens.
 func (g *Gate) intend(f *Flight) error {
 	r := f.record
-	r.Kind, r.Time = audit.Intent, g.cfg.Now()
+	r.Kind, r.Time = audit.Intent, g.cfg.Clock.Now()
 	if _, err := g.cfg.Audit.Append(f.ctx, r, f.payload(), f.effect.Risk != capability.Read); err != nil {
 		g.log.Error("the audit log can't be written; nothing is done", "capability", r.Capability, "plugin", r.Plugin, "error", err)
 		return f.effect.deny(protocol.Unavailable, "audit", "the audit log can't be written: "+err.Error(), "ambit status")
@@ -313,7 +309,7 @@ func (g *Gate) intend(f *Flight) error {
 // can't say so any more refuses the next intent.
 func (g *Gate) conclude(f *Flight, err error) error {
 	r := f.record
-	r.Kind, r.Time = audit.Outcome, g.cfg.Now()
+	r.Kind, r.Time = audit.Outcome, g.cfg.Clock.Now()
 	if !f.begun.IsZero() {
 		r.Micros = r.Time.Sub(f.begun).Microseconds()
 	}
@@ -329,7 +325,7 @@ func (g *Gate) conclude(f *Flight, err error) error {
 // refuse records a decision against an effect that was not begun.
 func (g *Gate) refuse(ctx context.Context, f *Flight, err error) error {
 	r := f.record
-	r.Kind, r.Time, r.Status, r.Code = audit.Refusal, g.cfg.Now(), "refused", string(protocol.CodeOf(err))
+	r.Kind, r.Time, r.Status, r.Code = audit.Refusal, g.cfg.Clock.Now(), "refused", string(protocol.CodeOf(err))
 	switch {
 	case r.Code == string(protocol.DryRun): // neither asked, nor allowed, nor denied
 		r.Status = r.Code

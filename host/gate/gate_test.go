@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/audit"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
@@ -219,15 +220,16 @@ func TestExpiredGrant(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	g := w.open(t)
-	now := time.Now()
-	g.cfg.Now = func() time.Time { return now }
-	if _, err := g.Grant(t.Context(), Grant{Plugin: "p", Capability: "kv.read", Expires: now.Add(time.Hour)}); err != nil {
+	at := clock.NewManual(time.Now())
+	g.cfg.Clock = at
+	expires := at.Now().Add(time.Hour)
+	if _, err := g.Grant(t.Context(), Grant{Plugin: "p", Capability: "kv.read", Expires: expires}); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Do(t.Context(), effect("kv.read", nil)); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(time.Hour)
+	at.Set(expires)
 	wantCode(t, g.Do(t.Context(), effect("kv.read", nil)), protocol.Denied)
 	if got := g.Grants(""); len(got) != 0 {
 		t.Errorf("expired grants are listed: %v", got)

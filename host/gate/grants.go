@@ -68,7 +68,7 @@ func (g *Gate) forPolicy(f *Flight) *policy.Grant {
 
 // covering finds a live grant whose scope covers the effect. g.mu is held.
 func (g *Gate) covering(e *Effect) (*Grant, error) {
-	now, why := g.cfg.Now(), "it holds no grant for it"
+	now, why := g.cfg.Clock.Now(), "it holds no grant for it"
 	for _, gr := range g.grants[key{e.Plugin, e.Capability}] {
 		if gr.Consent {
 			continue
@@ -103,7 +103,7 @@ func (g *Gate) admits(gr *Grant, e *Effect, now time.Time) (ok bool, why string)
 
 // consented tells whether the owner said yes to this for good.
 func (g *Gate) consented(e *Effect) bool {
-	now := g.cfg.Now()
+	now := g.cfg.Clock.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(g.grants[key{e.Plugin, e.Capability}], func(gr *Grant) bool {
@@ -141,7 +141,7 @@ func (f *Flight) limited(d policy.Decision) policy.Decision {
 // cancelled; one for an agent leaves those of other agents. The grants get their ids
 // here.
 func (g *Gate) Grant(ctx context.Context, grants ...Grant) ([]Grant, error) {
-	now := g.cfg.Now()
+	now := g.cfg.Clock.Now()
 	seen := map[key]bool{}
 	for i := range grants {
 		gr := &grants[i]
@@ -212,7 +212,7 @@ func (g *Gate) checkGrant(gr *Grant, now time.Time) error {
 // Grants lists the live grants, of one plugin or of all (""), by plugin and
 // capability.
 func (g *Gate) Grants(plugin string) []Grant {
-	now := g.cfg.Now()
+	now := g.cfg.Clock.Now()
 	out := []Grant{}
 	g.mu.Lock()
 	for _, list := range g.grants {
@@ -249,10 +249,11 @@ func (g *Gate) Revoke(ctx context.Context, actor policy.Entity, plugin, capabili
 }
 
 // RevokeFrom ends all grants of a plugin, or those of one capability, or with an
-// agent those that are for it alone. They are dead and their effects cancelled before anything is written; an error means
-// that the revocation holds now but may not survive a restart.
+// agent those that are for it alone. They are dead and their effects cancelled
+// before anything is written; an error means that the revocation holds now but may
+// not survive a restart.
 func (g *Gate) RevokeFrom(ctx context.Context, actor policy.Entity, plugin, capability, agent string) (Revocation, error) {
-	now := g.cfg.Now()
+	now := g.cfg.Clock.Now()
 	rev := Revocation{Ended: []Grant{}}
 	cause := protocol.Errorf(protocol.Revoked, "%s was revoked from %s while it was used", either(capability, "everything"), plugin)
 	g.mu.Lock()

@@ -101,7 +101,7 @@ func (g *Gate) Kill(ctx context.Context, actor policy.Entity, target, reason str
 		return Killed{}, err
 	}
 	start := time.Now()
-	halt := Halt{Target: target, Since: g.cfg.Now(), By: actorName(actor), Reason: reason}
+	halt := Halt{Target: target, Since: g.cfg.Clock.Now(), By: actorName(actor), Reason: reason}
 	killed := Killed{Target: target}
 	cause := protocol.Errorf(protocol.Killed, "%s was killed", target)
 	g.mu.Lock()
@@ -137,7 +137,7 @@ func (g *Gate) Resume(ctx context.Context, target string) ([]Halt, error) {
 	if len(cleared) == 0 {
 		return cleared, nil
 	}
-	r := audit.Record{Kind: audit.Resume, Time: g.cfg.Now(), Actor: "owner", Resource: targetsOf(cleared)}
+	r := audit.Record{Kind: audit.Resume, Time: g.cfg.Clock.Now(), Actor: "owner", Resource: targetsOf(cleared)}
 	if _, err := g.cfg.Audit.Append(ctx, r, nil, true); err != nil {
 		return nil, fmt.Errorf("resume: the audit log can't be written, still halted: %w", err)
 	}

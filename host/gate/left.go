@@ -35,7 +35,7 @@ type LeftStore interface {
 
 // loadLeft takes up the questions and the yeses of the last run.
 func (g *Gate) loadLeft(ctx context.Context) error {
-	list, err := g.cfg.Store.LeftApprovals(ctx, g.cfg.Now())
+	list, err := g.cfg.Store.LeftApprovals(ctx, g.cfg.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (g *Gate) forgo(ctx context.Context, a Approval) error {
 		_, err := g.cfg.Store.UseApproval(ctx, a.ID)
 		return err
 	}
-	a.State, a.Answered = Expired, g.cfg.Now()
+	a.State, a.Answered = Expired, g.cfg.Clock.Now()
 	return g.cfg.Store.EndApproval(ctx, a)
 }
 
@@ -117,7 +117,7 @@ func (g *Gate) adopt(f *Flight) *pending {
 	g.mu.Lock()
 	var found *pending
 	for _, p := range g.approvals {
-		if p.left && p.approval.Digest == digest && p.grant == f.grant.ID && g.cfg.Now().Before(p.approval.Expires) {
+		if p.left && p.approval.Digest == digest && p.grant == f.grant.ID && g.cfg.Clock.Now().Before(p.approval.Expires) {
 			p.left, found = false, p
 			break
 		}
@@ -138,7 +138,7 @@ func (g *Gate) redeem(f *Flight) bool {
 	digest := f.effect.digest()
 	g.mu.Lock()
 	a, ok := g.unused[digest]
-	if ok && (a.Grant != f.grant.ID || !g.cfg.Now().Before(a.Expires)) {
+	if ok && (a.Grant != f.grant.ID || !g.cfg.Clock.Now().Before(a.Expires)) {
 		ok = false
 	} else if ok {
 		delete(g.unused, digest)
@@ -196,7 +196,7 @@ func (a *Approval) concerns(target string) bool {
 // sweep ends the questions without who asked that have expired. Those of others
 // end where somebody waits.
 func (g *Gate) sweep() {
-	now := g.cfg.Now()
+	now := g.cfg.Clock.Now()
 	var over []*pending
 	g.mu.Lock()
 	for _, p := range g.approvals {

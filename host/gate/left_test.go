@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -110,7 +111,7 @@ func TestAYesIsForOneRequest(t *testing.T) {
 			grantAll(t, g, w)
 		},
 		"after its time": func(_ *world, g *Gate, _ *Effect) {
-			g.cfg.Now = func() time.Time { return time.Now().Add(time.Hour) }
+			g.cfg.Clock = clock.NewManual(time.Now().Add(time.Hour))
 		},
 		"after a kill": func(_ *world, g *Gate, _ *Effect) {
 			if _, err := g.Kill(t.Context(), owner, All, ""); err != nil {

@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"github.com/ambithost/ambit/host/budget"
+	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/policy"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
 // limited opens a gate at a time of day, with a grant for charging cards.
-func limited(t *testing.T, w *world, clock *time.Time, l budget.Limits) *Gate {
+func limited(t *testing.T, w *world, at *clock.Manual, l budget.Limits) *Gate {
 	t.Helper()
 	g, err := Open(t.Context(), Config{
 		Policy: w, Audit: w, Store: w, Plugins: w, Notify: func(a Approval) { w.notified <- a },
-		Now: func() time.Time { return *clock }, OwnerSeen: func() time.Time { return time.Date(2026, 3, 1, 11, 50, 0, 0, time.UTC) },
+		Clock: at, OwnerSeen: func() time.Time { return time.Date(2026, 3, 1, 11, 50, 0, 0, time.UTC) },
 		Zone: time.FixedZone("", 3600),
 	})
 	if err != nil {
@@ -54,8 +55,8 @@ func TestHoursAndConditions(t *testing.T) {
 			t.Parallel()
 			w := newWorld()
 			at, _ := time.Parse("15:04", c.at)
-			clock := time.Date(2026, 3, 1, at.Hour(), at.Minute(), 0, 0, time.UTC)
-			g := limited(t, w, &clock, c.limits)
+			now := clock.NewManual(time.Date(2026, 3, 1, at.Hour(), at.Minute(), 0, 0, time.UTC))
+			g := limited(t, w, now, c.limits)
 			e := effect("card.charge", nil)
 			e.Origin.Labels = c.labels
 			err := g.Do(t.Context(), e)
@@ -71,10 +72,10 @@ func TestHoursAndConditions(t *testing.T) {
 func TestHoursEndWhileAsked(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	clock := time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC)
-	g := limited(t, w, &clock, budget.Limits{Between: &budget.Hours{From: "09:00", To: "13:00"}})
+	now := clock.NewManual(time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC))
+	g := limited(t, w, now, budget.Limits{Between: &budget.Hours{From: "09:00", To: "13:00"}})
 	w.decision = func(*policy.Request) (policy.Decision, error) {
-		clock = clock.Add(time.Minute) // policy took its time
+		now.Set(now.Now().Add(time.Minute)) // policy took its time
 		return policy.Decision{Verdict: policy.Allow}, nil
 	}
 	err := g.Do(t.Context(), effect("card.charge", func(context.Context, *Flight) error { t.Error("it began"); return nil }))
@@ -99,8 +100,8 @@ func TestAskOver(t *testing.T) {
 		{budget.Money{Amount: 4, Unit: "usd"}, owner, false, false}, // who types the command was asked
 	} {
 		w := newWorld()
-		clock := time.Now()
-		g := limited(t, w, &clock, budget.Limits{AskOver: &c.over})
+		now := clock.NewManual(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+		g := limited(t, w, now, budget.Limits{AskOver: &c.over})
 		consents := false
 		w.decision = func(r *policy.Request) (policy.Decision, error) {
 			consents = r.Context.Grant.Consents
@@ -134,11 +135,11 @@ func TestAskOver(t *testing.T) {
 func TestGrantBudget(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	clock := time.Now()
+	now := clock.NewManual(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	eight := func() budget.Limits {
 		return budget.Limits{Budgets: []budget.Budget{{Limit: 8, Unit: "usd", Window: "day", By: budget.Keys{budget.ByAgent}, Name: "mine"}}}
 	}
-	g := limited(t, w, &clock, eight())
+	g := limited(t, w, now, eight())
 	if err := g.Do(t.Context(), effect("card.charge", nil)); err != nil {
 		t.Fatal(err)
 	}

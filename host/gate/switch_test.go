@@ -331,7 +331,7 @@ func TestApprovalExpires(t *testing.T) {
 	w.decision = verdict(policy.Ask)
 	g := w.open(t)
 	c := clock.NewManual(time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC))
-	g.cfg.Clock, g.cfg.Now, g.cfg.ApprovalTTL = c, c.Now, 10*time.Minute
+	g.cfg.Clock, g.cfg.ApprovalTTL = c, 10*time.Minute
 	grantAll(t, g, w)
 	done := make(chan error, 1)
 	go func() { done <- g.Do(t.Context(), effect("card.charge", nil)) }()

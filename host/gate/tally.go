@@ -43,7 +43,7 @@ const (
 
 // count counts a decision. It never fails an effect: a number is not worth it.
 func (g *Gate) count(how decided) {
-	now := g.cfg.Now()
+	now := g.cfg.Clock.Now()
 	today := now.In(g.cfg.Zone).Format(time.DateOnly)
 	g.tally.mu.Lock()
 	due := Tally{}
@@ -85,6 +85,6 @@ func (g *Gate) FlushTally() error {
 // nothing was decided are left out.
 func (g *Gate) Tallies(ctx context.Context, days int) ([]Tally, error) {
 	_ = g.FlushTally()
-	since := g.cfg.Now().In(g.cfg.Zone).AddDate(0, 0, 1-days)
+	since := g.cfg.Clock.Now().In(g.cfg.Zone).AddDate(0, 0, 1-days)
 	return g.cfg.Store.Tallies(ctx, since.Format(time.DateOnly))
 }

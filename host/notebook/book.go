@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ambithost/ambit/host/plainfile"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
 
@@ -152,32 +153,9 @@ func (b *book) files() (map[string]fs.FileInfo, error) {
 
 // load reads one file, and no link.
 func (b *book) load(name string) (string, fs.FileInfo, error) {
-	before, err := b.root.Lstat(name + suffix)
+	data, info, err := plainfile.Read(b.root, name+suffix, b.k.cfg.Limits.NoteBytes)
 	if err != nil {
 		return "", nil, err
-	}
-	if !before.Mode().IsRegular() {
-		return "", nil, errors.New("it is no plain file")
-	}
-	f, err := b.root.Open(name + suffix)
-	if err != nil {
-		return "", nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", nil, err
-	}
-	if !os.SameFile(before, info) {
-		return "", nil, errors.New("it was replaced while it was read")
-	}
-	limit := b.k.cfg.Limits.NoteBytes
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return "", nil, err
-	}
-	if int64(len(data)) > limit {
-		return "", nil, fmt.Errorf("it has more than %d bytes, the limit of a note", limit)
 	}
 	return strings.ToValidUTF8(string(data), "\uFFFD"), info, nil
 }

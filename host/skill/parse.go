@@ -2,7 +2,6 @@ package skill
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -132,12 +131,4 @@ func flat(n *yaml.Node, depth int) error {
 		}
 	}
 	return nil
-}
-
-// Source says whose a skill is, for people.
-func (e Entry) source() string {
-	if e.Mine {
-		return "the owner"
-	}
-	return fmt.Sprint(e.Source)
 }

@@ -24,6 +24,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ambithost/ambit/host/plainfile"
 )
 
 // Bounds of one skill.
@@ -179,33 +181,14 @@ func (f *Folder) take(root *os.Root, name string) error {
 	return nil
 }
 
-// readFile reads a plain file within root; what became something else meanwhile is
-// not read.
+// readFile reads a file of a skill.
 func readFile(root *os.Root, name string) ([]byte, error) {
-	info, err := root.Lstat(name)
+	data, _, err := plainfile.Read(root, name, MaxFile)
+	if errors.Is(err, plainfile.ErrNotPlain) || errors.Is(err, plainfile.ErrTooLarge) {
+		return nil, invalid("%s: %v", name, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("skill: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, invalid("%s is a link or a device", name)
-	}
-	if info.Size() > MaxFile {
-		return nil, invalid("%s has %d bytes, the limit is %d", name, info.Size(), MaxFile)
-	}
-	file, err := root.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("skill: %w", err)
-	}
-	defer file.Close()
-	if now, err := file.Stat(); err != nil || !os.SameFile(info, now) {
-		return nil, invalid("%s changed while it was read", name)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("skill: %w", err)
-	}
-	if len(data) > MaxFile {
-		return nil, invalid("%s has more than %d bytes", name, MaxFile)
 	}
 	return data, nil
 }

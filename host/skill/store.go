@@ -35,7 +35,12 @@ func (e Entry) Labels() []string {
 }
 
 // Title names a skill and whose it is.
-func (e Entry) Title() string { return e.Name + " by " + e.source() }
+func (e Entry) Title() string {
+	if e.Mine {
+		return e.Name + " by the owner"
+	}
+	return e.Name + " by " + e.Source
+}
 
 // Store keeps the skills of one home. It is safe for concurrent use.
 type Store struct {

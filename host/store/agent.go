@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ambithost/ambit/host/agent"
@@ -271,23 +272,35 @@ func (s *Store) Entries(ctx context.Context, session string, from int64, limit i
 	if limit <= 0 {
 		limit = -1
 	}
-	return collect(ctx, s.read, func(r row) (e agent.Entry, err error) {
-		var message, source, images string
-		var at int64
-		if err = r.Scan(&e.Seq, &e.Turn, &e.Kind, &message, &at, &source, &images); err != nil {
+	return collect(ctx, s.read, scanEntry, entryColumns+` AND seq >= ? ORDER BY seq LIMIT ?`, session, from, limit)
+}
+
+// LastEntries returns the newest entries of a session, at most so many, in their
+// order.
+func (s *Store) LastEntries(ctx context.Context, session string, most int) ([]agent.Entry, error) {
+	list, err := collect(ctx, s.read, scanEntry, entryColumns+` ORDER BY seq DESC LIMIT ?`, session, most)
+	slices.Reverse(list)
+	return list, err
+}
+
+const entryColumns = `SELECT seq, turn, kind, message, at, source, images FROM entries WHERE session = ?`
+
+func scanEntry(r row) (e agent.Entry, err error) {
+	var message, source, images string
+	var at int64
+	if err = r.Scan(&e.Seq, &e.Turn, &e.Kind, &message, &at, &source, &images); err != nil {
+		return e, err
+	}
+	if e.Images, err = refsIn(images); err != nil {
+		return e, err
+	}
+	e.At = instant(at)
+	if source != "" {
+		if err := json.Unmarshal([]byte(source), &e.Source); err != nil {
 			return e, err
 		}
-		if e.Images, err = refsIn(images); err != nil {
-			return e, err
-		}
-		e.At = instant(at)
-		if source != "" {
-			if err := json.Unmarshal([]byte(source), &e.Source); err != nil {
-				return e, err
-			}
-		}
-		return e, json.Unmarshal([]byte(message), &e.Message)
-	}, `SELECT seq, turn, kind, message, at, source, images FROM entries WHERE session = ? AND seq >= ? ORDER BY seq LIMIT ?`, session, from, limit)
+	}
+	return e, json.Unmarshal([]byte(message), &e.Message)
 }
 
 func collect[T any](ctx context.Context, db *sql.DB, scan func(row) (T, error), query string, args ...any) ([]T, error) {

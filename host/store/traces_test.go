@@ -93,6 +93,16 @@ func TestForgetting(t *testing.T) {
 		string(entries[0].Message.Calls[0].Args) != `{"args":{"n":1,"text":"[forgotten]"}}` {
 		t.Errorf("%+v %v", entries[:2], err)
 	}
+	approvals, err := s.Approvals(t.Context(), 9)
+	must(err)
+	for _, a := range approvals { // the words go, what was decided about stays the same request
+		if a.Digest != "d" || len(approvals) != 2 {
+			t.Errorf("a question is another now: %+v", a)
+		}
+	}
+	if last, err := s.LastEntries(t.Context(), "a", 3); err != nil || len(last) != 3 || last[2].Seq != entries[79].Seq || last[0].Seq != entries[77].Seq {
+		t.Errorf("the last three: %+v %v", last, err)
+	}
 	if mentions, err = s.Mentions(context.Background(), lines); err != nil || len(mentions) != 0 {
 		t.Errorf("after it: %+v %v", mentions, err)
 	}

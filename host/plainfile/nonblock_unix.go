@@ -1,6 +1,6 @@
 //go:build unix
 
-package effects
+package plainfile
 
 import "syscall"
 

@@ -1,5 +1,5 @@
 //go:build !unix
 
-package effects
+package plainfile
 
 const openNonblock = 0
