@@ -17,12 +17,25 @@ import (
 	"github.com/ambithost/ambit/sdk/plugintest"
 )
 
+// compiled is where the tests of this package compile each module once.
+var compiled string
+
 // TestMain lets this test's own executable be the runner of its Wasm cells.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "cell" {
 		os.Exit(cell.Main())
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "ambit-compiled-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	compiled = dir
+	return m.Run()
 }
 
 // inCell is a plugin in a real cell.
@@ -54,7 +67,7 @@ func specOf(t testing.TB, dir, name string) (cell.Spec, *manifest.Manifest) {
 	sum := sha256.Sum256(b.Module)
 	return cell.Spec{
 		Plugin: name, Digest: "sha256:" + hex.EncodeToString(sum[:]), Runtime: m.Runtime, Module: module,
-		Cache: filepath.Join(dir, name, "cache"), MemoryMB: m.Limits.MemoryMB, Timeout: time.Minute,
+		Cache: filepath.Join(compiled, name), MemoryMB: m.Limits.MemoryMB, Timeout: time.Minute,
 	}, m
 }
 
@@ -97,13 +110,20 @@ func TestConformance(t *testing.T) {
 			if _, err := driver.Inspect(t.Context(), spec); err != nil {
 				t.Fatal(err)
 			}
+			// One cell for all duties, as in a host, unless one of them ends it.
+			c := start(t, driver, spec)
 			plugintest.Run(t, plugintest.Config{
 				Manifest: m,
-				Open:     func(t *testing.T) plugintest.Plugin { return inCell{start(t, driver, spec)} },
-				Effect:   func() plugintest.Effect { return world(b.Name).Effect },
-				Args:     arguments(b.Name),
-				Chat:     chats()[b.Name],
-				Hook:     hooks()[b.Name],
+				Open: func(*testing.T) plugintest.Plugin {
+					if c.Err() != nil {
+						c = start(t, driver, spec)
+					}
+					return inCell{c}
+				},
+				Effect: func() plugintest.Effect { return world(b.Name).Effect },
+				Args:   arguments(b.Name),
+				Chat:   chats()[b.Name],
+				Hook:   hooks()[b.Name],
 			})
 		})
 	}

@@ -90,8 +90,8 @@ type Plugin interface {
 // Config says what is tested. Manifest and Open are required.
 type Config struct {
 	Manifest *manifest.Manifest
-	// Open starts the plugin; it is called once a duty. What it opens it
-	// closes with t.Cleanup.
+	// Open gives the plugin, started: called once a duty, it may give the same
+	// again as long as it runs. What it opens it closes with t.Cleanup.
 	Open func(t *testing.T) Plugin
 	// Effect makes the world in which the plugin can do its work, new for
 	// each duty; nil stands for the Effect of a zero [World].
