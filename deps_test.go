@@ -90,7 +90,8 @@ filippo.io/age                            host/effects/secret
 github.com/zalando/go-keyring             host/effects/secret
 golang.org/x/net                          plugins/... host/effects
 oras.land/oras-go/v2                      registry
-github.com/opencontainers/image-spec      registry
+github.com/opencontainers/image-spec      registry registry/artifact
+github.com/opencontainers/go-digest       registry registry/artifact
 golang.org/x/text                         host/provenance
 golang.org/x/time                         host/effects host/webhook
 go.starlark.net                           plugins/tools/code
@@ -105,7 +106,7 @@ golang.org/x/term                         host/cli
 const theirsInTests = `
 filippo.io/torchwood                      host/audit
 github.com/olareg/olareg                  registry host
-github.com/opencontainers/go-digest       registry host
+github.com/opencontainers/go-digest       host
 oras.land/oras-go/v2                      host
 github.com/opencontainers/image-spec      host
 github.com/rogpeppe/go-internal           host/cli .

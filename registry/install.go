@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ambithost/ambit/registry/durable"
 	"github.com/ambithost/ambit/sdk/manifest"
 )
 
@@ -40,7 +41,7 @@ func (s *Store) Stage(src *Source, generate func(modulePath, name string) (*mani
 	c = &Candidate{Digest: Digest(src.Module), Size: int64(len(src.Module)), Source: src.From, Module: filepath.Join(dir, "module"), store: s, dir: dir}
 	// 0755: a native module is executed by an unprivileged cell. The folders
 	// above are the owner's alone.
-	if err := writeFile(c.Module, src.Module, 0o755); err != nil {
+	if err := durable.Write(c.Module, src.Module, 0o755); err != nil {
 		return nil, err
 	}
 	c.text = src.Manifest
@@ -51,7 +52,7 @@ func (s *Store) Stage(src *Source, generate func(modulePath, name string) (*mani
 	} else if c.Manifest, err = manifest.Parse(c.text); err != nil {
 		return nil, err
 	}
-	return c, writeFile(filepath.Join(dir, "plugin.yaml"), c.text, 0o600)
+	return c, durable.Write(filepath.Join(dir, "plugin.yaml"), c.text, 0o600)
 }
 
 // Discard forgets a candidate. After Commit it does nothing.

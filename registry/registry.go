@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ambithost/ambit/registry/durable"
 	"github.com/ambithost/ambit/sdk/manifest"
 )
 
@@ -175,7 +176,10 @@ func (s *Store) save() error {
 	if err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
-	return writeFile(s.lock, append(b, '\n'), 0o600)
+	if err := durable.Write(s.lock, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	return nil
 }
 
 // Digest is the digest of some bytes as the lock spells it.
@@ -190,21 +194,4 @@ func digestHex(digest string) (string, error) {
 		return "", fmt.Errorf("digest %q: want sha256: and 64 hex digits", digest)
 	}
 	return hexed, nil
-}
-
-// writeFile writes beside path, syncs, and renames over it.
-func writeFile(path string, b []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return fmt.Errorf("registry: %w", err)
-	}
-	defer os.Remove(f.Name()) // fails once renamed, as it should
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("registry: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("registry: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
 }

@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ambithost/ambit/registry/artifact"
 	"github.com/ambithost/ambit/sdk/manifest"
 )
 
 // MaxModule caps the size of a module in bytes.
-const MaxModule = 256 << 20
+const MaxModule = artifact.MaxModule
 
 // Source is a plugin as it was found, before anything of it is trusted.
 type Source struct {
