@@ -188,7 +188,7 @@ func (h *Host) openPlugins(ctx context.Context) (err error) {
 	if h.registry, err = registry.Open(h.path("plugins"), h.path("ambit.lock")); err != nil {
 		return err
 	}
-	if err := h.registry.Sweep(); err != nil {
+	if err := h.registry.Sweep(h.now()); err != nil {
 		return err
 	}
 	h.plugins = &catalogue{registry: h.registry, state: h.state}

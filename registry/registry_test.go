@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -57,13 +58,29 @@ func TestInstallReplaceRemove(t *testing.T) {
 	home := t.TempDir()
 	s := open(t, home)
 	first := install(t, s, "one")
-	second := install(t, s, "two")
+	install(t, s, "two")
+	third := install(t, s, "three")
 	if _, err := os.Stat(s.Module(first)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the replaced module is still there: %v", err)
+		t.Errorf("the module before the last is still there: %v", err)
 	}
 	s = open(t, home)
-	if e, ok := s.Lookup("demo"); !ok || e != second {
-		t.Errorf("after reopening: %+v, want %+v", e, second)
+	if e, ok := s.Lookup("demo"); !ok || !reflect.DeepEqual(e, third) || e.Previous.Digest != Digest([]byte("two")) {
+		t.Errorf("after reopening: %+v, want %+v", e, third)
+	}
+	for _, want := range []string{"two", "three"} { // there and back
+		e, err := s.Rollback("demo")
+		if err != nil || e.Digest != Digest([]byte(want)) {
+			t.Errorf("rolled back to %+v, %v", e, err)
+		}
+		if err := errors.Join(s.Verify("demo"), s.Check("demo")); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.WriteFile(s.Module(*third.Previous), []byte("evil"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Rollback("demo"); err == nil {
+		t.Error("rolled back to a changed module")
 	}
 	if err := s.Verify("demo"); err != nil {
 		t.Error(err)
@@ -114,7 +131,7 @@ func TestStagedModuleIsPinned(t *testing.T) {
 	if _, err := s.Commit(c, time.Now()); err == nil || len(s.List()) != 0 {
 		t.Errorf("installed %v, %v", s.List(), err)
 	}
-	if err := s.Sweep(); err != nil {
+	if err := s.Sweep(time.Now()); err != nil {
 		t.Error(err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(s.dir, ".stage-*")); len(left) != 0 {
