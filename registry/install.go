@@ -28,7 +28,7 @@ type Candidate struct {
 	origin origin
 }
 
-// Repository, Artifact and Signer are as in [Entry].
+// Repository is "host/namespace/name"; empty if it did not come from a registry.
 func (c *Candidate) Repository() string { return c.origin.repository }
 
 // Artifact is the digest of the OCI manifest.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -35,12 +36,21 @@ func (o OCI) Login(ctx context.Context, host, user, password string) (plain bool
 	if err := credentials.Login(ctx, store, reg, auth.Credential{Username: user, Password: password}); err != nil {
 		return false, fmt.Errorf("registry: %w", err)
 	}
-	// Read again: what helper it went to is the store's choice.
-	again, err := o.credentials(credentials.StoreOptions{})
+	return inFile(store.ConfigPath(), at.Registry), nil
+}
+
+// inFile reports whether a Docker configuration holds a password itself.
+func inFile(path, host string) bool {
+	b, err := readCapped(path, maxManifest)
 	if err != nil {
-		return false, err
+		return false
 	}
-	return again.ConfigPath() != "" && !again.IsAuthConfigured(), nil
+	var c struct {
+		Auths map[string]struct {
+			Auth string `json:"auth"`
+		} `json:"auths"`
+	}
+	return json.Unmarshal(b, &c) == nil && c.Auths[credentials.ServerAddressFromRegistry(host)].Auth != ""
 }
 
 // Logout forgets what is kept for a registry.

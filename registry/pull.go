@@ -18,6 +18,7 @@ import (
 
 	"github.com/ambithost/ambit/registry/artifact"
 	"github.com/ambithost/ambit/registry/trust"
+	"github.com/ambithost/ambit/sdk/manifest"
 )
 
 // maxSignatures is how many signatures of one artifact are looked at, and maxTags
@@ -138,7 +139,7 @@ func (o OCI) Pull(ctx context.Context, ref Reference, opts PullOptions) (*Fetche
 	if err := f.signatures(ctx, repo, desc); err != nil {
 		return nil, fmt.Errorf("registry: %s: %w", ref, err)
 	}
-	return f, f.check()
+	return f, ref.Fits(f.Contents.Manifest)
 }
 
 // manifest fetches the OCI manifest.
@@ -177,14 +178,13 @@ func readManifest(ctx context.Context, repo *remote.Repository, reference string
 	return desc, b, nil
 }
 
-// check holds a fetched plugin against the name that it was fetched by.
-func (f *Fetched) check() error {
-	m := f.Contents.Manifest
-	if m.Name != f.Ref.Name() {
-		return fmt.Errorf("registry: %s holds a plugin called %s", f.Ref, m.Name)
+// Fits holds a plugin against the name that it is published under.
+func (r Reference) Fits(m *manifest.Manifest) error {
+	if m.Name != r.Name() {
+		return fmt.Errorf("registry: %s holds a plugin called %s", r, m.Name)
 	}
-	if tag := f.Ref.Tag(); semver.IsValid("v"+tag) && tag != m.Version {
-		return fmt.Errorf("registry: %s holds the version %s: somebody moved the tag", f.Ref, m.Version)
+	if tag := r.Tag(); semver.IsValid("v"+tag) && tag != m.Version {
+		return fmt.Errorf("registry: %s holds the version %s: the tag is another version's", r, m.Version)
 	}
 	return nil
 }

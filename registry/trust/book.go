@@ -28,11 +28,11 @@ type Publisher struct {
 type Standing string
 
 const (
-	// New: nothing is remembered of the publisher.
+	// New is for a publisher of whom nothing is remembered.
 	New Standing = "new"
-	// Known: it is the key that is remembered.
+	// Known is the key that is remembered.
 	Known Standing = "known"
-	// Rotated: the remembered key handed over to it.
+	// Rotated is a key that the remembered one handed over to.
 	Rotated Standing = "rotated"
 )
 
