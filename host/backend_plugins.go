@@ -18,6 +18,7 @@ import (
 	"github.com/ambithost/ambit/host/store"
 	"github.com/ambithost/ambit/plugins"
 	"github.com/ambithost/ambit/registry"
+	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -99,15 +100,22 @@ func (b backend) PreviewInstall(ctx context.Context, req control.PreviewRequest)
 	if err != nil {
 		return nil, protocol.Errorf(codeOr(err, protocol.Invalid), "%v", err)
 	}
-	p, err := b.preview(ctx, c, config)
+	e, installed := b.registry.Lookup(c.Manifest.Name)
+	same := from != nil && installed && e.Artifact == c.Artifact() && b.registry.Check(e.Name) == nil
+	if !same {
+		if _, err := b.driverInspect(ctx, b.cells.specOf(c.Manifest, c.Digest, c.Module, config)); err != nil {
+			_ = c.Discard()
+			return nil, protocol.Errorf(codeOr(err, protocol.Invalid), "plugin %q: %v. Nothing was installed.", c.Manifest.Name, err)
+		}
+	}
+	p, err := b.preview(c, config)
 	if err != nil {
 		_ = c.Discard()
 		return nil, err
 	}
+	p.Same = same
 	if from != nil {
 		from.tell(p, b.publishers.book)
-		e, installed := b.registry.Lookup(c.Manifest.Name)
-		p.Same = installed && e.Artifact == c.Artifact() && b.registry.Check(e.Name) == nil
 		if installed && e.Repository == "" {
 			p.Notes = append(p.Notes, "it takes the place of one that did not come from there ("+e.Source+"), with what that one stored")
 		}
@@ -146,11 +154,8 @@ func (b backend) source(ctx context.Context, req control.PreviewRequest, set fun
 	return &registry.Source{Manifest: bundle.Manifest, Module: bundle.Module, From: "embedded"}, nil, nil
 }
 
-func (b backend) preview(ctx context.Context, c *registry.Candidate, config map[string]string) (*control.Preview, error) {
+func (b backend) preview(c *registry.Candidate, config map[string]string) (*control.Preview, error) {
 	m := c.Manifest
-	if _, err := b.driverInspect(ctx, b.cells.specOf(m, c.Digest, c.Module, config)); err != nil {
-		return nil, protocol.Errorf(codeOr(err, protocol.Invalid), "plugin %q: %v. Nothing was installed.", m.Name, err)
-	}
 	for key, v := range configDefaults(m.Config) {
 		if _, given := config[key]; !given {
 			config[key] = v
@@ -175,8 +180,9 @@ func (b backend) preview(ctx context.Context, c *registry.Candidate, config map[
 	for _, a := range asks {
 		r := requirement(a)
 		if replaces {
-			_, had := old.scopes[a.Capability]
-			r.New = !had
+			had, asked := old.scopes[a.Capability]
+			c, known := capability.Lookup(a.Capability)
+			r.New = !asked || !known || !c.Within(a.Scope, had)
 		}
 		p.Requires = append(p.Requires, r)
 	}

@@ -16,9 +16,19 @@ import (
 type differences []control.Change
 
 func (d *differences) add(more bool, what, name, before, after string) {
-	if before != after {
-		*d = append(*d, control.Change{What: what, Name: name, Old: before, New: after, More: more})
+	d.risk(more, what, name, before, after, capability.Read)
+}
+
+// risk is add with what is at stake if it is more.
+func (d *differences) risk(more bool, what, name, before, after string, r capability.Risk) {
+	if before == after {
+		return
 	}
+	c := control.Change{What: what, Name: name, Old: before, New: after, More: more}
+	if more {
+		c.Risk = r
+	}
+	*d = append(*d, c)
 }
 
 // changes compares an installed version with another. More is whatever the owner
@@ -58,12 +68,12 @@ func (d *differences) capabilities(old, asks []manifest.Requirement) {
 		b, has := after[name]
 		switch {
 		case !had:
-			d.add(true, "capability", name, "", text(b.Scope))
+			d.risk(true, "capability", name, "", text(b.Scope), riskOf(name))
 		case !has:
 			d.add(false, "capability", name, text(a.Scope), "")
 		default:
 			c, known := capability.Lookup(name)
-			d.add(!known || !c.Within(b.Scope, a.Scope), "capability", name, text(a.Scope), text(b.Scope))
+			d.risk(!known || !c.Within(b.Scope, a.Scope), "capability", name, text(a.Scope), text(b.Scope), riskOf(name))
 			d.add(false, "reason", name, a.Reason, b.Reason)
 		}
 	}
@@ -81,7 +91,7 @@ func (d *differences) tools(was, m *manifest.Manifest) {
 		b, has := m.Tool(name)
 		switch {
 		case !had:
-			d.add(true, "tool", name, "", b.Power()+" ("+string(b.Level())+")")
+			d.risk(true, "tool", name, "", b.Power()+" ("+string(b.Level())+")", b.Level())
 		case !has:
 			d.add(false, "tool", name, a.Power()+" ("+string(a.Level())+")", "")
 		default:
@@ -91,12 +101,19 @@ func (d *differences) tools(was, m *manifest.Manifest) {
 }
 
 func (d *differences) tool(name string, a, b *manifest.ToolSpec) {
-	d.add(true, "tool", name, a.Power(), b.Power())
-	d.add(!b.Level().AtLeast(a.Level()), "risk", name, string(a.Level()), string(b.Level()))
-	d.add(b.Idempotent, "idempotent", name, yes(a.Idempotent), yes(b.Idempotent))
-	d.add(lacks(b.Labels, a.Labels), "labels", name, strings.Join(a.Labels, ", "), strings.Join(b.Labels, ", "))
-	d.add(lacks(b.Destinations, a.Destinations), "destinations", name, strings.Join(a.Destinations, ", "), strings.Join(b.Destinations, ", "))
-	d.add(lacks(b.Contents, a.Contents), "contents", name, strings.Join(a.Contents, ", "), strings.Join(b.Contents, ", "))
+	stake := a.Level()
+	if b.Level().AtLeast(stake) {
+		stake = b.Level()
+	}
+	list := func(what string, before, after []string) {
+		d.risk(lacks(after, before), what, name, strings.Join(before, ", "), strings.Join(after, ", "), stake)
+	}
+	d.risk(true, "tool", name, a.Power(), b.Power(), stake)
+	d.risk(!b.Level().AtLeast(a.Level()), "risk", name, string(a.Level()), string(b.Level()), stake)
+	d.risk(b.Idempotent, "idempotent", name, yes(a.Idempotent), yes(b.Idempotent), stake)
+	list("labels", a.Labels, b.Labels)
+	list("destinations", a.Destinations, b.Destinations)
+	list("contents", a.Contents, b.Contents)
 	d.add(false, "description", name, a.Description, b.Description)
 	d.add(false, "schema", name, string(a.Input), string(b.Input))
 }

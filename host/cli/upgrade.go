@@ -99,8 +99,9 @@ func (a *app) upgradeOne(ctx context.Context, name string, o installOptions, all
 	switch {
 	case !slices.ContainsFunc(p.Changes, func(c control.Change) bool { return c.More }):
 	case o.yes:
-		accept = !slices.ContainsFunc(wishes, func(w control.GrantWish) bool { return grave(p, w) && !slices.Contains(o.grants, w.Capability) }) &&
-			!slices.ContainsFunc(p.Changes, lessGrave)
+		accept = !slices.ContainsFunc(p.Changes, func(c control.Change) bool {
+			return grave(c) && !(c.What == "capability" && slices.Contains(o.grants, c.Name))
+		})
 	case all || !a.inTTY && a.json:
 		accept = false
 	default:
@@ -136,16 +137,10 @@ func moreWishes(p *control.Preview) (wishes []control.GrantWish) {
 	return wishes
 }
 
-func grave(p *control.Preview, w control.GrantWish) bool {
-	return slices.ContainsFunc(p.Requires, func(r control.Requirement) bool {
-		return r.Capability == w.Capability && (r.Risk == capability.Irreversible || r.Risk == capability.Control)
-	})
-}
-
-// lessGrave is a tool that no longer says that what it does can't be undone: --yes
-// does not accept that, only an answer.
-func lessGrave(c control.Change) bool {
-	return c.More && c.What == "risk" && (c.Old == string(capability.Irreversible) || c.Old == string(capability.Control))
+// grave is a change that --yes alone does not accept: it asks for what can't be
+// undone, or takes a precaution from it.
+func grave(c control.Change) bool {
+	return c.More && (c.Risk == capability.Irreversible || c.Risk == capability.Control)
 }
 
 // printChanges shows what is different, what asks for more first.

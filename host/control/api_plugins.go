@@ -86,7 +86,7 @@ type Requirement struct {
 	Risk       capability.Risk  `json:"risk"`
 	Scope      capability.Scope `json:"scope,omitzero"` // configuration filled in
 	Reason     string           `json:"reason"`
-	// New marks what an installed earlier version did not ask for.
+	// New marks what an installed earlier version did not ask for, or not as widely.
 	New bool `json:"new,omitempty"`
 }
 
@@ -135,8 +135,9 @@ type Change struct {
 	Old  string `json:"old,omitempty"` // empty: there was none
 	New  string `json:"new,omitempty"` // empty: there is none
 	// More marks what the owner has not consented to: it asks for more, or takes
-	// a precaution away.
-	More bool `json:"more,omitempty"`
+	// a precaution away. Risk is how much is at stake then: the greater one of both.
+	More bool            `json:"more,omitempty"`
+	Risk capability.Risk `json:"risk,omitempty"`
 }
 
 // Download is what an install that is being looked at does.
