@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/control"
 	"github.com/ambithost/ambit/host/gate"
@@ -87,18 +89,24 @@ func (b backend) PreviewInstall(ctx context.Context, req control.PreviewRequest)
 		return nil, err
 	}
 	set("compile", 0, 0)
-	config := maps.Clone(req.Config)
-	if old, ok := b.plugins.lookup(req.Upgrade); ok && config == nil {
-		config = maps.Clone(old.setting.Config)
+	config := map[string]string{}
+	if old, ok := b.plugins.lookup(req.Upgrade); ok {
+		maps.Copy(config, old.setting.Config)
 	}
-	if config == nil {
-		config = map[string]string{}
-	}
+	maps.Copy(config, req.Config)
 	c, err := b.registry.Stage(src, func(module, name string) (*manifest.Manifest, []byte, error) {
 		return b.generate(ctx, module, name, registry.Digest(src.Module), req)
 	})
 	if err != nil {
 		return nil, protocol.Errorf(codeOr(err, protocol.Invalid), "%v", err)
+	}
+	if req.Upgrade != "" { // a version may know less configuration than the one before
+		known := configSchema(c.Manifest.Config).Properties
+		maps.DeleteFunc(config, func(key, _ string) bool {
+			_, stays := known[key]
+			_, given := req.Config[key]
+			return !stays && !given
+		})
 	}
 	e, installed := b.registry.Lookup(c.Manifest.Name)
 	same := from != nil && installed && e.Artifact == c.Artifact() && b.registry.Check(e.Name) == nil
@@ -116,6 +124,9 @@ func (b backend) PreviewInstall(ctx context.Context, req control.PreviewRequest)
 	p.Same = same
 	if from != nil {
 		from.tell(p, b.publishers.book)
+		if installed && semver.Compare("v"+p.Version, "v"+e.Version) < 0 {
+			p.Notes = append(p.Notes, "it is older than the installed version")
+		}
 		if installed && e.Repository == "" {
 			p.Notes = append(p.Notes, "it takes the place of one that did not come from there ("+e.Source+"), with what that one stored")
 		}

@@ -116,10 +116,6 @@ func TestPublishRefusesToMoveAVersion(t *testing.T) {
 // may try. None is taken.
 func TestHostilePlugins(t *testing.T) {
 	t.Parallel()
-	other, err := trust.NewKey()
-	if err != nil {
-		t.Fatal(err)
-	}
 	change := func(s *shop, part string, edit func([]byte) []byte) {
 		s.attack(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, part) || r.Header.Get("X-Own") != "" {
@@ -274,51 +270,101 @@ func TestHostilePlugins(t *testing.T) {
 			}
 		})
 	}
-	// Somebody else's signature beside the publisher's changes nothing for who is
-	// known, and is refused for who is not.
+}
+
+// known is a shop and the book of who installed its version 1.2.0.
+func known(t *testing.T) (*shop, *trust.Book) {
+	t.Helper()
 	s := newShop(t, "ggcr")
-	image, ref := s.publish(t, "1.2.0", "one"), s.plugin(t, ":1.2.0")
+	s.publish(t, "1.2.0", "one")
 	book, err := trust.OpenBook(filepath.Join(t.TempDir(), "publishers.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := s.pull(t, ":1.2.0")
+	f, err := s.pull(t, ":1.2.0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := book.Remember(f.Ref.Namespace(), f.Signed[0].Verified, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	return s, book
+}
+
+// publishBy publishes a version that a key signed; nil: nobody.
+func (s *shop) publishBy(t *testing.T, version string, key *trust.Key, chain ...trust.Envelope) {
+	t.Helper()
+	image, ref := pack(t, version, "by another"), s.plugin(t, ":"+version)
+	var bundle []byte
+	if key != nil {
+		bundle = s.sign(t, image, ref, key, chain...)
+	}
+	if _, err := s.oci.Publish(t.Context(), ref, image, bundle); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func judge(t *testing.T, s *shop, book *trust.Book, tag string) (*SignedBy, trust.Standing, error) {
+	t.Helper()
+	f, err := s.pull(t, tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.Judge(book)
+}
+
+func TestStrippedSignature(t *testing.T) {
+	t.Parallel()
+	s, book := known(t)
+	s.publishBy(t, "1.5.0", nil)
+	if by, standing, err := judge(t, s, book, ":1.5.0"); !errors.Is(err, trust.ErrStripped) {
+		t.Errorf("%+v, %q, %v", by, standing, err)
+	}
+}
+
+func TestChangedKey(t *testing.T) {
+	t.Parallel()
+	s, book := known(t)
+	other, err := trust.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.publishBy(t, "1.6.0", other)
+	if by, standing, err := judge(t, s, book, ":1.6.0"); !errors.Is(err, trust.ErrOtherKey) {
+		t.Errorf("%+v, %q, %v", by, standing, err)
+	}
+	hand, err := s.key.Rotate(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.publishBy(t, "1.7.0", other, hand)
+	if _, standing, err := judge(t, s, book, ":1.7.0"); err != nil || standing != trust.Rotated {
+		t.Errorf("handed over: %q, %v", standing, err)
+	}
+}
+
+// TestForeignSignatureBeside: somebody else's signature beside the publisher's
+// changes nothing for who knows the publisher, and is refused by who does not.
+func TestForeignSignatureBeside(t *testing.T) {
+	t.Parallel()
+	s, book := known(t)
+	other, err := trust.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, ref := pack(t, "1.2.0", "one"), s.plugin(t, ":1.2.0")
 	if _, err := s.oci.Publish(t.Context(), ref, image, s.sign(t, image, ref, other)); err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.pull(t, ":1.2.0")
-	if err != nil || len(f.Signed) != 2 {
-		t.Fatalf("%+v, %v", f, err)
-	}
-	if _, _, err := f.Judge(book); err == nil {
-		t.Error("one of two unknown keys was chosen")
-	}
-	if err := book.Remember(ref.Namespace(), known.Signed[0].Verified, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	if by, standing, err := f.Judge(book); err != nil || by.KeyID != s.key.ID() || standing != trust.Known {
+	if by, standing, err := judge(t, s, book, ":1.2.0"); err != nil || by.KeyID != s.key.ID() || standing != trust.Known {
 		t.Errorf("%+v, %v, %v", by, standing, err)
 	}
-	// A stripped signature, and another key, of a publisher who is known.
-	stripped := pack(t, "1.5.0", "evil")
-	if _, err := s.oci.Publish(t.Context(), s.plugin(t, ":1.5.0"), stripped, nil); err != nil {
+	empty, err := trust.OpenBook(filepath.Join(t.TempDir(), "publishers.json"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	changed, ref := pack(t, "1.6.0", "evil"), s.plugin(t, ":1.6.0")
-	if _, err := s.oci.Publish(t.Context(), ref, changed, s.sign(t, changed, ref, other)); err != nil {
-		t.Fatal(err)
-	}
-	for tag, want := range map[string]error{":1.5.0": trust.ErrStripped, ":1.6.0": trust.ErrOtherKey} {
-		f, err := s.pull(t, tag)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if by, standing, err := f.Judge(book); !errors.Is(err, want) {
-			t.Errorf("%s: %+v, %q, %v", tag, by, standing, err)
-		}
+	if by, _, err := judge(t, s, empty, ":1.2.0"); err == nil {
+		t.Errorf("%s was chosen of two unknown keys", by.KeyID)
 	}
 }
 
@@ -422,9 +468,12 @@ func TestPullsOfOneRepositoryTakeTurns(t *testing.T) {
 func TestParsePlugin(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"registry.example/acme/weather:1.2.0":             "registry.example/acme weather 1.2.0",
-		"oci://localhost:5000/acme/tools/weather:latest":  "localhost:5000/acme/tools weather latest",
-		"r.example/a/b@sha256:" + strings.Repeat("a", 64): "r.example/a b ",
+		"registry.example/acme/weather:1.2.0":               "registry.example/acme weather 1.2.0",
+		"oci://localhost:5000/acme/tools/weather:latest":    "localhost:5000/acme/tools weather latest",
+		"r.example/a/b@sha256:" + strings.Repeat("a", 64):   "r.example/a b ",
+		"Registry.example/acme/weather:1":                   "",
+		"registry.example:443/acme/weather:1":               "",
+		"registry.example./acme/weather:1":                  "",
 		"acme/weather:1":                                    "",
 		"registry.example/weather:1":                        "",
 		"registry.example/acme/weather":                     "",

@@ -46,6 +46,10 @@ func ParsePlugin(s string) (Reference, error) {
 	if !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return Reference{}, fmt.Errorf("registry: %.200q names no registry; %s", s, want)
 	}
+	if host != strings.ToLower(host) || strings.HasSuffix(host, ":443") || strings.HasSuffix(host, ".") {
+		// A publisher is known by how it is written, and so it is written in one way.
+		return Reference{}, fmt.Errorf("registry: %.200q: want the host in lower case, without :443 and without a dot at its end", s)
+	}
 	r, err := ParseReference(ociScheme + text)
 	if err != nil {
 		return r, fmt.Errorf("%w (%s)", err, want)

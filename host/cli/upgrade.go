@@ -38,6 +38,7 @@ Ambit itself, takes --grant CAPABILITY as well. A version before a release
 	f.BoolVar(&all, "all", false, "all that came from a registry")
 	f.BoolVarP(&o.yes, "yes", "y", false, "accept what can be undone")
 	f.StringArrayVar(&o.grants, "grant", nil, "with --yes, accept this too (may be repeated)")
+	f.StringArrayVar(&o.config, "config", nil, "KEY=VALUE of what its configuration has new (may be repeated)")
 	f.BoolVar(&o.unsigned, "allow-unsigned", false, "take one that nobody signed")
 	return a.jsonFlag(cmd)
 }
@@ -53,6 +54,9 @@ type upgraded struct {
 }
 
 func (a *app) upgrade(ctx context.Context, names []string, all bool, o installOptions) error {
+	if len(o.config) > 0 && len(names) != 1 {
+		return usagef("--config is for one plugin")
+	}
 	if all {
 		list, err := a.client.Plugins(ctx)
 		if err != nil {
@@ -81,7 +85,11 @@ func (a *app) upgrade(ctx context.Context, names []string, all bool, o installOp
 }
 
 func (a *app) upgradeOne(ctx context.Context, name string, o installOptions, all bool) (u upgraded, err error) {
-	p, err := a.lookAt(ctx, control.PreviewRequest{Upgrade: name, AllowUnsigned: o.unsigned})
+	config, err := keyValues(o.config)
+	if err != nil {
+		return u, err
+	}
+	p, err := a.lookAt(ctx, control.PreviewRequest{Upgrade: name, AllowUnsigned: o.unsigned, Config: config})
 	if err != nil {
 		return u, err
 	}
@@ -135,6 +143,13 @@ func moreWishes(p *control.Preview) (wishes []control.GrantWish) {
 		}
 	}
 	return wishes
+}
+
+// acceptable reports whether --yes, with these --grant, accepts the changes.
+func acceptable(changes []control.Change, grants []string) bool {
+	return !slices.ContainsFunc(changes, func(c control.Change) bool {
+		return grave(c) && (c.What != "capability" || !slices.Contains(grants, c.Name))
+	})
 }
 
 // grave is a change that --yes alone does not accept: it asks for what can't be
