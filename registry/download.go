@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
 )
@@ -29,6 +30,12 @@ var errPermanent = errors.New("registry: refused")
 // errRange is a server that does not know what lies behind the part that is here.
 var errRange = errors.New("it does not know the rest")
 
+// partName is the file of a part: two repositories may hold the same blob, and are
+// fetched from at the same time.
+func partName(ref Reference, d digest.Digest) string {
+	return strings.TrimPrefix(Digest([]byte(ref.Repository())), "sha256:")[:16] + "-" + d.Encoded()
+}
+
 // download gets a blob into a file of a folder, named for its digest. What an
 // earlier try left there is gone on from: the digest says whether the parts are one
 // whole, and parts that are not are deleted. progress is told how many bytes there
@@ -42,7 +49,7 @@ type download struct {
 
 // get returns the blob and deletes the file.
 func (d download) get(ctx context.Context, blob ocispec.Descriptor) ([]byte, error) {
-	path := filepath.Join(d.dir, blob.Digest.Encoded())
+	path := filepath.Join(d.dir, partName(d.ref, blob.Digest))
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // a digest in a folder of the owner's home
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)

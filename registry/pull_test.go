@@ -423,7 +423,7 @@ func TestTruncatedDownload(t *testing.T) {
 	}
 	// A part that is not the blob's is found out, and gone.
 	last = 0
-	if err := os.WriteFile(filepath.Join(parts, digest.Encoded()), []byte("evil"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(parts, partName(s.plugin(t, ":1.2.0"), digest)), []byte("evil"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.oci.Pull(t.Context(), s.plugin(t, ":1.2.0"), opts); err == nil || !strings.Contains(err.Error(), "digest mismatch") {

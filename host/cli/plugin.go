@@ -74,6 +74,14 @@ func makerCell(id *control.Identity) col {
 }
 
 func stateCell(p *control.Plugin) col {
+	c := plainState(p)
+	if p.Held != nil {
+		c.text += ", " + p.Held.Version + " held"
+	}
+	return c
+}
+
+func plainState(p *control.Plugin) col {
 	switch {
 	case !p.Enabled:
 		return col{text: "disabled", style: dim}
