@@ -36,7 +36,6 @@ type preview struct {
 	arrival   *arrival // nil: it did not come from a registry
 	setting   store.Setting
 	more      []string // what it asks for that the installed version does not
-	same      bool     // it is installed
 	shown     time.Time
 }
 
@@ -109,7 +108,7 @@ func (b backend) PreviewInstall(ctx context.Context, req control.PreviewRequest)
 		})
 	}
 	e, installed := b.registry.Lookup(c.Manifest.Name)
-	same := from != nil && installed && e.Artifact == c.Artifact() && b.registry.Check(e.Name) == nil
+	same := b.has(c)
 	if !same {
 		if _, err := b.driverInspect(ctx, b.cells.specOf(c.Manifest, c.Digest, c.Module, config)); err != nil {
 			_ = c.Discard()
@@ -131,8 +130,14 @@ func (b backend) PreviewInstall(ctx context.Context, req control.PreviewRequest)
 			p.Notes = append(p.Notes, "it takes the place of one that did not come from there ("+e.Source+"), with what that one stored")
 		}
 	}
-	p.ID = b.previews.keep(&preview{candidate: c, arrival: from, setting: store.Setting{Enabled: true, Config: p.Config}, more: moreOf(p.Changes), same: p.Same})
+	p.ID = b.previews.keep(&preview{candidate: c, arrival: from, setting: store.Setting{Enabled: true, Config: p.Config}, more: moreOf(p.Changes)})
 	return p, nil
+}
+
+// has reports whether exactly this artifact of a registry is installed, and whole.
+func (b backend) has(c *registry.Candidate) bool {
+	e, ok := b.registry.Lookup(c.Manifest.Name)
+	return ok && c.Artifact() != "" && e.Artifact == c.Artifact() && b.registry.Check(e.Name) == nil
 }
 
 // codeOr keeps the code of a typed error and gives any other one code.
@@ -230,7 +235,7 @@ func (b backend) Install(ctx context.Context, req control.InstallRequest) (*cont
 	b.installing.Lock()
 	defer b.installing.Unlock()
 	m := v.candidate.Manifest
-	if v.same {
+	if b.has(v.candidate) { // perhaps since the preview
 		return b.Plugin(ctx, m.Name)
 	}
 	if missing, err := checkConfig(m, v.setting.Config); err != nil || len(missing) > 0 {
