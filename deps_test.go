@@ -26,7 +26,7 @@ examples/commons/...  examples/commons/...
 examples/selfaware    examples/selfaware/index host/control
 examples/...          sdk/...
 
-host/cli/...          host/cli/... host host/demo host/control host/cell host/budget sdk/...
+host/cli/...          host/cli/... registry/... host host/demo host/control host/cell host/budget sdk/...
 host/demo/...         host host/clock host/control host/cell/hostile examples/commons/... sdk/...
 host/clock            host/clock
 host/control/...      host/... !host !host/cli/... registry/... policies plugins sdk/...
@@ -90,7 +90,8 @@ filippo.io/age                            host/effects/secret
 github.com/zalando/go-keyring             host/effects/secret
 golang.org/x/net                          plugins/... host/effects
 oras.land/oras-go/v2                      registry
-github.com/opencontainers/image-spec      registry
+github.com/opencontainers/image-spec      registry registry/artifact
+github.com/opencontainers/go-digest       registry registry/artifact
 golang.org/x/text                         host/provenance
 golang.org/x/time                         host/effects host/webhook
 go.starlark.net                           plugins/tools/code
@@ -105,7 +106,8 @@ golang.org/x/term                         host/cli
 const theirsInTests = `
 filippo.io/torchwood                      host/audit
 github.com/olareg/olareg                  registry host
-github.com/opencontainers/go-digest       registry host
+github.com/google/go-containerregistry    registry .
+github.com/opencontainers/go-digest       host
 oras.land/oras-go/v2                      host
 github.com/opencontainers/image-spec      host
 github.com/rogpeppe/go-internal           host/cli .

@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate, "badpolicy": badPolicy, "until": until},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate, "badpolicy": badPolicy, "unsigned": unsigned, "spoil": spoil, "until": until},
 		Deadline: time.Now().Add(8 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))
@@ -81,6 +81,11 @@ func TestScripts(t *testing.T) {
 			script := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-") + ".txtar"
 			if err := precompileNamed(filepath.Join(e.WorkDir, "home"), filepath.Join("testdata", "script", script)); err != nil {
 				return err
+			}
+			if script == "registry.txtar" {
+				if err := shops(e); err != nil {
+					return err
+				}
 			}
 			return foreign(e.WorkDir)
 		},

@@ -39,6 +39,8 @@ require (
 	oras.land/oras-go/v2 v2.7.0
 )
 
+require github.com/google/go-containerregistry v0.22.1
+
 require (
 	cloud.google.com/go v0.116.0 // indirect
 	cloud.google.com/go/auth v0.9.3 // indirect

@@ -52,7 +52,11 @@ func (b backend) Status(ctx context.Context) (*control.Status, error) {
 		if !p.usable() {
 			s.Plugins.Disabled++
 		}
+		if h := p.entry.Held; h != nil {
+			s.Plugins.Held = append(s.Plugins.Held, control.HeldPlugin{Name: p.entry.Name, Held: control.Held{Version: h.Version, More: h.More, Since: h.Since}})
+		}
 	}
+	slices.SortFunc(s.Plugins.Held, func(a, b control.HeldPlugin) int { return strings.Compare(a.Name, b.Name) })
 	s.Plugins.Running = running
 	for _, a := range b.gate.Approvals() {
 		s.Waiting = append(s.Waiting, b.approval(a))

@@ -1,14 +1,18 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/mod/semver"
 
 	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/control"
@@ -16,6 +20,7 @@ import (
 	"github.com/ambithost/ambit/host/store"
 	"github.com/ambithost/ambit/plugins"
 	"github.com/ambithost/ambit/registry"
+	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/manifest"
 	"github.com/ambithost/ambit/sdk/protocol"
 )
@@ -28,7 +33,9 @@ type previews struct {
 
 type preview struct {
 	candidate *registry.Candidate
+	arrival   *arrival // nil: it did not come from a registry
 	setting   store.Setting
+	more      []string // what it asks for that the installed version does not
 	shown     time.Time
 }
 
@@ -38,7 +45,7 @@ const (
 )
 
 // keep remembers a candidate and forgets the oldest beyond the limit.
-func (p *previews) keep(c *registry.Candidate, s store.Setting) (id string) {
+func (p *previews) keep(v *preview) (id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.list == nil {
@@ -51,7 +58,8 @@ func (p *previews) keep(c *registry.Candidate, s store.Setting) (id string) {
 		}
 	}
 	id = rand.Text()
-	p.list[id] = &preview{candidate: c, setting: s, shown: time.Now()}
+	v.shown = time.Now()
+	p.list[id] = v
 	return id
 }
 
@@ -69,31 +77,67 @@ func (p *previews) take(id, digest string) (*preview, error) {
 	return v, nil
 }
 
-// PreviewInstall copies the plugin, parses and compiles it in a confined cell
-// of its own, and says what it asks for.
+// PreviewInstall copies the plugin, from a registry if need be, parses and compiles
+// it in a confined cell of its own, and says what it asks for.
 func (b backend) PreviewInstall(ctx context.Context, req control.PreviewRequest) (*control.Preview, error) {
 	b.touch()
-	src, err := source(req)
+	set, end := b.downloads.begin(cmp.Or(req.Ref, req.Upgrade, req.Path, req.Name))
+	defer end()
+	src, from, err := b.source(ctx, req, set)
 	if err != nil {
 		return nil, err
 	}
-	config := maps.Clone(req.Config)
-	if config == nil {
-		config = map[string]string{}
+	set("compile", 0, 0)
+	config := map[string]string{}
+	if old, ok := b.plugins.lookup(req.Upgrade); ok {
+		maps.Copy(config, old.setting.Config)
 	}
+	maps.Copy(config, req.Config)
 	c, err := b.registry.Stage(src, func(module, name string) (*manifest.Manifest, []byte, error) {
 		return b.generate(ctx, module, name, registry.Digest(src.Module), req)
 	})
 	if err != nil {
 		return nil, protocol.Errorf(codeOr(err, protocol.Invalid), "%v", err)
 	}
-	p, err := b.preview(ctx, c, config)
+	if req.Upgrade != "" { // a version may know less configuration than the one before
+		known := configSchema(c.Manifest.Config).Properties
+		maps.DeleteFunc(config, func(key, _ string) bool {
+			_, stays := known[key]
+			_, given := req.Config[key]
+			return !stays && !given
+		})
+	}
+	e, installed := b.registry.Lookup(c.Manifest.Name)
+	same := b.has(c)
+	if !same {
+		if _, err := b.driverInspect(ctx, b.cells.specOf(c.Manifest, c.Digest, c.Module, config)); err != nil {
+			_ = c.Discard()
+			return nil, protocol.Errorf(codeOr(err, protocol.Invalid), "plugin %q: %v. Nothing was installed.", c.Manifest.Name, err)
+		}
+	}
+	p, err := b.preview(c, config)
 	if err != nil {
 		_ = c.Discard()
 		return nil, err
 	}
-	p.ID = b.previews.keep(c, store.Setting{Enabled: true, Config: p.Config})
+	p.Same = same
+	if from != nil {
+		from.tell(p, b.publishers.book)
+		if installed && semver.Compare("v"+p.Version, "v"+e.Version) < 0 {
+			p.Notes = append(p.Notes, "it is older than the installed version")
+		}
+		if installed && e.Repository == "" {
+			p.Notes = append(p.Notes, "it takes the place of one that did not come from there ("+e.Source+"), with what that one stored")
+		}
+	}
+	p.ID = b.previews.keep(&preview{candidate: c, arrival: from, setting: store.Setting{Enabled: true, Config: p.Config}, more: moreOf(p.Changes)})
 	return p, nil
+}
+
+// has reports whether exactly this artifact of a registry is installed, and whole.
+func (b backend) has(c *registry.Candidate) bool {
+	e, ok := b.registry.Lookup(c.Manifest.Name)
+	return ok && c.Artifact() != "" && e.Artifact == c.Artifact() && b.registry.Check(e.Name) == nil
 }
 
 // codeOr keeps the code of a typed error and gives any other one code.
@@ -104,26 +148,30 @@ func codeOr(err error, code protocol.Code) protocol.Code {
 	return code
 }
 
-func source(req control.PreviewRequest) (*registry.Source, error) {
-	if req.Path != "" {
+func (b backend) source(ctx context.Context, req control.PreviewRequest, set func(string, int64, int64)) (*registry.Source, *arrival, error) {
+	switch {
+	case req.Ref+req.Upgrade != "":
+		a, err := b.arrive(ctx, req, set)
+		if err != nil {
+			return nil, nil, err
+		}
+		return a.fetched.Source(a.by), a, nil
+	case req.Path != "":
 		src, err := registry.FromPath(req.Path)
 		if err != nil {
-			return nil, protocol.Errorf(protocol.Invalid, "%v", err)
+			return nil, nil, protocol.Errorf(protocol.Invalid, "%v", err)
 		}
-		return src, nil
+		return src, nil, nil
 	}
 	bundle, err := plugins.Open(req.Name)
 	if err != nil {
-		return nil, protocol.Errorf(protocol.NotFound, "%v", err)
+		return nil, nil, protocol.Errorf(protocol.NotFound, "%v", err)
 	}
-	return &registry.Source{Manifest: bundle.Manifest, Module: bundle.Module, From: "embedded"}, nil
+	return &registry.Source{Manifest: bundle.Manifest, Module: bundle.Module, From: "embedded"}, nil, nil
 }
 
-func (b backend) preview(ctx context.Context, c *registry.Candidate, config map[string]string) (*control.Preview, error) {
+func (b backend) preview(c *registry.Candidate, config map[string]string) (*control.Preview, error) {
 	m := c.Manifest
-	if _, err := b.driverInspect(ctx, b.cells.specOf(m, c.Digest, c.Module, config)); err != nil {
-		return nil, protocol.Errorf(codeOr(err, protocol.Invalid), "plugin %q: %v. Nothing was installed.", m.Name, err)
-	}
 	for key, v := range configDefaults(m.Config) {
 		if _, given := config[key]; !given {
 			config[key] = v
@@ -137,16 +185,20 @@ func (b backend) preview(ctx context.Context, c *registry.Candidate, config map[
 	if err != nil {
 		return nil, protocol.Errorf(protocol.Invalid, "%v", err)
 	}
+	if e, ok := b.registry.Lookup(m.Name); ok && e.Repository != "" && c.Repository() != e.Repository {
+		return nil, protocol.Errorf(protocol.Denied, "%s is installed from %s, and this did not come from there. To change over: ambit plugin remove %s, which deletes what it stored", m.Name, e.Repository, m.Name)
+	}
 	p := &control.Preview{Config: config, MissingConfig: missing, Tools: toolsOf(m), Identity: identity(m, c.Digest, c.Size, c.Source)}
 	old, replaces := b.plugins.lookup(m.Name)
 	if replaces {
-		p.Replaces = old.entry.Version
+		p.Replaces, p.Changes = old.entry.Version, changes(old, m, asks)
 	}
 	for _, a := range asks {
 		r := requirement(a)
 		if replaces {
-			_, had := old.scopes[a.Capability]
-			r.New = !had
+			had, asked := old.scopes[a.Capability]
+			c, known := capability.Lookup(a.Capability)
+			r.New = !asked || !known || !c.Within(a.Scope, had)
 		}
 		p.Requires = append(p.Requires, r)
 	}
@@ -172,7 +224,7 @@ func toolsOf(m *manifest.Manifest) (out []control.Tool) {
 }
 
 // Install puts a previewed plugin in place and makes the grants; when a grant
-// is refused, the plugin is taken out again.
+// is refused, the plugin is installed without.
 func (b backend) Install(ctx context.Context, req control.InstallRequest) (*control.PluginDetail, error) {
 	b.touch()
 	v, err := b.previews.take(req.Preview, req.Digest)
@@ -180,7 +232,12 @@ func (b backend) Install(ctx context.Context, req control.InstallRequest) (*cont
 		return nil, err
 	}
 	defer func() { _ = v.candidate.Discard() }()
+	b.installing.Lock()
+	defer b.installing.Unlock()
 	m := v.candidate.Manifest
+	if b.has(v.candidate) { // perhaps since the preview
+		return b.Plugin(ctx, m.Name)
+	}
 	if missing, err := checkConfig(m, v.setting.Config); err != nil || len(missing) > 0 {
 		return nil, protocol.Errorf(protocol.Invalid, "plugin %s needs the configuration %v (--config KEY=VALUE): %v", m.Name, missing, err)
 	}
@@ -192,11 +249,43 @@ func (b backend) Install(ctx context.Context, req control.InstallRequest) (*cont
 	if err != nil {
 		return nil, err
 	}
+	if req.Keep {
+		// Measured again: what was compared may have been replaced since.
+		old, ok := b.plugins.lookup(m.Name)
+		if !ok {
+			return nil, protocol.Errorf(protocol.NotFound, "no plugin %q is installed any more", m.Name)
+		}
+		if v.more = moreOf(changes(old, m, asks)); len(v.more) > 0 && !req.Accept {
+			return b.hold(ctx, v)
+		}
+		v.setting.Enabled = old.setting.Enabled
+	}
+	return b.put(ctx, v, asks, wishes, req.Keep)
+}
+
+// put installs. With keep the grants in force stay, but for what is asked no more;
+// without, they end and the wishes take their place. b.installing is held.
+func (b backend) put(ctx context.Context, v *preview, asks []manifest.Requirement, wishes []gate.Grant, keep bool) (*control.PluginDetail, error) {
+	m := v.candidate.Manifest
 	r := audit.Record{Kind: audit.Install, Actor: "owner", Plugin: m.Name, Digest: v.candidate.Digest, Resource: v.candidate.Source, Detail: m.Version}
+	if v.arrival != nil {
+		r.Detail = strings.TrimSpace(m.Version + " " + v.candidate.Artifact() + " " + v.candidate.Signer())
+	}
 	if _, err := b.audit.Append(ctx, r, nil, true); err != nil {
 		return nil, fmt.Errorf("nothing was installed: %w", err)
 	}
-	if len(b.gate.Grants(m.Name)) > 0 { // a new version starts with what is granted now
+	if err := v.arrival.remember(b.publishers.book, b.now()); err != nil {
+		return nil, err
+	}
+	held := b.gate.Grants(m.Name)
+	if keep {
+		asked := func(c string) bool {
+			return slices.ContainsFunc(asks, func(a manifest.Requirement) bool { return a.Capability == c })
+		}
+		if err := b.prune(ctx, m.Name, asked); err != nil {
+			return nil, err
+		}
+	} else if len(held) > 0 { // a new version starts with what is granted now
 		if _, err := b.gate.Revoke(ctx, owner, m.Name, ""); err != nil {
 			return nil, err
 		}
@@ -207,8 +296,8 @@ func (b backend) Install(ctx context.Context, req control.InstallRequest) (*cont
 	if err := b.settle(ctx, m.Name, v.setting); err != nil {
 		return nil, err
 	}
-	if _, err := b.gate.Grant(ctx, wishes...); err != nil {
-		return nil, fmt.Errorf("%s is installed but holds no grants: %w", m.Name, err)
+	if _, err := b.gate.Grant(ctx, perAgent(wishes, held)...); err != nil {
+		return nil, fmt.Errorf("%s is installed but holds no new grants: %w", m.Name, err)
 	}
 	return b.Plugin(ctx, m.Name)
 }
@@ -260,7 +349,17 @@ func (b backend) line(p *plugin) control.Plugin {
 	}
 	out := control.Plugin{Identity: identity(m, p.entry.Digest, p.entry.Size, p.entry.Source), Enabled: p.setting.Enabled,
 		State: "stopped", Installed: p.entry.Installed, Grants: len(b.gate.Grants(p.entry.Name))}
-	out.Signed = p.entry.Signed
+	out.Signed, out.Signer, out.Publisher, out.Artifact = p.entry.Signed, p.entry.Signer, p.entry.Publisher(), p.entry.Artifact
+	if b.publishers.book != nil && out.Signed {
+		known, _ := b.publishers.book.Lookup(out.Publisher)
+		out.KeySeen = known.FirstSeen
+	}
+	if p.entry.Previous != nil {
+		out.Previous = p.entry.Previous.Version
+	}
+	if h := p.entry.Held; h != nil {
+		out.Held = &control.Held{Version: h.Version, More: h.More, Since: h.Since}
+	}
 	if b.halted("plugin:" + p.entry.Name) {
 		out.State = "killed"
 	}
@@ -285,6 +384,7 @@ func (b backend) Plugin(ctx context.Context, name string) (*control.PluginDetail
 	if p.manifest != nil {
 		out.Tools, out.ConfigSchema, out.Limits = toolsOf(p.manifest), p.manifest.Config, p.manifest.Limits
 	}
+	out.Readme, out.Licence = b.registry.Text(p.entry), b.registry.License(p.entry)
 	for _, a := range p.asks {
 		out.Requires = append(out.Requires, requirement(a))
 	}
@@ -301,6 +401,8 @@ func (b backend) Plugin(ctx context.Context, name string) (*control.PluginDetail
 // RemovePlugin revokes its grants, ends its cell and deletes it.
 func (b backend) RemovePlugin(ctx context.Context, name string) error {
 	b.touch()
+	b.installing.Lock()
+	defer b.installing.Unlock()
 	p, ok := b.plugins.lookup(name)
 	if !ok {
 		return protocol.Errorf(protocol.NotFound, "no plugin %q is installed (ambit plugin list)", name)

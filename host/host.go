@@ -64,6 +64,10 @@ type Host struct {
 	answers  answers
 	previews previews
 
+	publishers publishers
+	downloads  downloads
+	installing sync.Mutex // held while what is installed is changed
+
 	ownerSeen  atomic.Int64 // Unix microseconds
 	seenKept   atomic.Int64 // that of which is stored
 	allowances allowances
@@ -188,8 +192,11 @@ func (h *Host) openPlugins(ctx context.Context) (err error) {
 	if h.registry, err = registry.Open(h.path("plugins"), h.path("ambit.lock")); err != nil {
 		return err
 	}
-	if err := h.registry.Sweep(); err != nil {
+	if err := h.registry.Sweep(h.now()); err != nil {
 		return err
+	}
+	if h.publishers.open(h.path("publishers.json")); h.publishers.err != nil {
+		h.notices.set("publishers", control.Notice{Message: "Nothing can be installed from a registry: " + h.publishers.err.Error(), Hint: "restore " + h.path("publishers.json") + ", or move it away to begin anew"})
 	}
 	h.plugins = &catalogue{registry: h.registry, state: h.state}
 	if h.cells, err = openCells(h); err != nil {

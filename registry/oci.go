@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
-	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
-	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
@@ -24,42 +21,8 @@ const BundleLayer = ocispec.MediaTypeImageLayerGzip
 // maxManifest caps an OCI manifest in bytes; ours have a few hundred.
 const maxManifest = 256 << 10
 
-const ociScheme = "oci://"
-
-// Reference names an artifact in an OCI registry.
-type Reference struct{ at registry.Reference }
-
-// IsReference reports whether a text means an artifact in an OCI registry.
-func IsReference(s string) bool { return strings.HasPrefix(s, ociScheme) }
-
-// ParseReference reads "oci://host[:port]/repository:tag", or with "@sha256:…"
-// in the place of the tag. There is no default of any part.
-func ParseReference(s string) (Reference, error) {
-	rest, ok := strings.CutPrefix(s, ociScheme)
-	if !ok {
-		return Reference{}, fmt.Errorf("registry: %q: want oci://host/repository:tag", s)
-	}
-	at, err := registry.ParseReference(rest)
-	if err != nil {
-		return Reference{}, fmt.Errorf("registry: %w; want oci://host/repository:tag", err)
-	}
-	if at.Reference == "" {
-		return Reference{}, fmt.Errorf("registry: %q names no tag and no digest; want oci://host/repository:tag", s)
-	}
-	return Reference{at}, nil
-}
-
-// String is the reference as it is written.
-func (r Reference) String() string { return ociScheme + r.at.String() }
-
-// origin is where the registry answers: by https, on this machine by http.
-func (r Reference) origin() *url.URL {
-	u := &url.URL{Scheme: "https", Host: r.at.Host()}
-	if IsHere(u.Hostname()) {
-		u.Scheme = "http"
-	}
-	return u
-}
+// maxPages is how many pages of a list are asked for.
+const maxPages = 100
 
 // OCI reads from OCI registries. The zero value is ready.
 type OCI struct {
@@ -93,29 +56,48 @@ func (o OCI) Layer(ctx context.Context, ref Reference, mediaType string, limit i
 
 // repository is a repository with a client of its own; done closes it.
 func (o OCI) repository(ref Reference) (repo *remote.Repository, done func(), err error) {
-	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
-	if o.DockerConfig != "" {
-		store, err = credentials.NewStore(o.DockerConfig, credentials.StoreOptions{})
-	}
+	client, done, err := o.client(ref.at.Host())
 	if err != nil {
-		return nil, nil, fmt.Errorf("registry: credentials: %w", err)
+		return nil, nil, err
 	}
-	origin, lookUp := ref.origin(), credentials.Credential(store)
-	client := NewClient(origin)
 	return &remote.Repository{
-		Reference: ref.at, PlainHTTP: origin.Scheme == "http", MaxMetadataBytes: maxManifest,
-		ManifestMediaTypes: []string{ocispec.MediaTypeImageManifest},
-		Client: &auth.Client{
-			Client: client, Cache: auth.NewCache(), ClientID: "ambit",
-			BlockedRealmPrefixes: []netip.Prefix{}, // the client knows better: it dials
-			Credential: func(ctx context.Context, hostport string) (auth.Credential, error) {
-				if hostport != ref.at.Host() {
-					return auth.EmptyCredential, nil
-				}
-				return lookUp(ctx, hostport)
-			},
+		Reference: ref.at, PlainHTTP: ref.origin().Scheme == "http", MaxMetadataBytes: maxManifest,
+		ManifestMediaTypes: []string{ocispec.MediaTypeImageManifest}, Client: client, SkipReferrersGC: true,
+		ReferrerListMaxPages: maxPages, TagListMaxPages: maxPages,
+	}, done, nil
+}
+
+// client speaks to one registry, with the credentials that the owner has for it;
+// done closes it.
+func (o OCI) client(host string) (c *auth.Client, done func(), err error) {
+	store, err := o.credentials(credentials.StoreOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	lookUp, client := credentials.Credential(store), NewClient(originOf(host))
+	return &auth.Client{
+		Client: client, Cache: auth.NewCache(), ClientID: "ambit",
+		BlockedRealmPrefixes: []netip.Prefix{}, // the client knows better: it dials
+		Credential: func(ctx context.Context, hostport string) (auth.Credential, error) {
+			if hostport != host {
+				return auth.EmptyCredential, nil
+			}
+			return lookUp(ctx, hostport)
 		},
 	}, client.CloseIdleConnections, nil
+}
+
+// credentials is the file of the usual tools, or the helper that it names.
+func (o OCI) credentials(options credentials.StoreOptions) (store *credentials.DynamicStore, err error) {
+	if o.DockerConfig != "" {
+		store, err = credentials.NewStore(o.DockerConfig, options)
+	} else {
+		store, err = credentials.NewStoreFromDocker(options)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("registry: credentials: %w", err)
+	}
+	return store, nil
 }
 
 // findLayer reads the artifact's manifest.

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ambithost/ambit/registry/durable"
 	"github.com/ambithost/ambit/sdk/manifest"
 )
 
@@ -34,6 +35,30 @@ type Entry struct {
 	Source         string           `json:"source"`
 	Signed         bool             `json:"signed"`
 	Installed      time.Time        `json:"installed"`
+	// Of what came from an OCI registry: "host/namespace/name", the digest of the
+	// OCI manifest, and if it is signed the id of the key.
+	Repository string `json:"repository,omitempty"`
+	Artifact   string `json:"artifact,omitempty"`
+	Signer     string `json:"signer,omitempty"`
+	// Previous is what it took the place of and what a rollback brings back; it
+	// has none itself.
+	Previous *Entry `json:"previous,omitempty"`
+	// Held is an upgrade that waits for the owner.
+	Held *Held `json:"held,omitempty"`
+}
+
+// Held is a newer version that asks for more and was not installed.
+type Held struct {
+	Version  string    `json:"version"`
+	Artifact string    `json:"artifact"` // digest of the OCI manifest
+	More     []string  `json:"more"`     // what it asks for that the installed version does not
+	Since    time.Time `json:"since"`
+}
+
+// Publisher is the namespace that it came from; empty for what came from none.
+func (e Entry) Publisher() string {
+	i := strings.LastIndexByte(e.Repository, '/')
+	return e.Repository[:max(i, 0)]
 }
 
 // ErrNotInstalled is returned for a name that the lock does not hold.
@@ -41,11 +66,13 @@ var ErrNotInstalled = errors.New("registry: not installed")
 
 // Store is the folder of installed plugins and its lock file.
 type Store struct {
-	dir  string // plugins/<name>/<hex digest>/{plugin.yaml,module}
+	dir  string // plugins/<name>/<hex digest>/{plugin.yaml,module,…}
 	lock string
 
 	mu      sync.Mutex
 	entries map[string]Entry
+
+	pulls oneAtATime
 }
 
 type lockFile struct {
@@ -73,15 +100,31 @@ func Open(dir, lock string) (*Store, error) {
 		return nil, fmt.Errorf("registry: %s is damaged or from a newer Ambit: lock %d, %w", lock, f.Format, err)
 	}
 	for _, e := range f.Plugins {
-		if err := manifest.CheckName(e.Name); err != nil {
+		if err := e.check(); err != nil {
 			return nil, fmt.Errorf("registry: %s: %w", lock, err)
-		}
-		if _, err := digestHex(e.Digest); err != nil {
-			return nil, fmt.Errorf("registry: %s: %s: %w", lock, e.Name, err)
 		}
 		s.entries[e.Name] = e
 	}
 	return s, nil
+}
+
+// check holds an entry of the lock against what paths are made of.
+func (e *Entry) check() error {
+	if err := manifest.CheckName(e.Name); err != nil {
+		return err
+	}
+	for _, digest := range []string{e.Digest, e.Artifact} {
+		if _, err := digestHex(digest); err != nil && (digest != "" || e.Digest == "") {
+			return fmt.Errorf("%s: %w", e.Name, err)
+		}
+	}
+	if e.Previous == nil {
+		return nil
+	}
+	if e.Previous.Name != e.Name || e.Previous.Previous != nil {
+		return fmt.Errorf("%s: its previous version is another plugin's", e.Name)
+	}
+	return e.Previous.check()
 }
 
 // List returns what is installed, by name.
@@ -145,8 +188,13 @@ func (s *Store) Verify(name string) error {
 // Module is the path of an installed module.
 func (s *Store) Module(e Entry) string { return filepath.Join(s.folder(e), "module") }
 
+// folder is where an entry's files are. Two artifacts may have the same module.
 func (s *Store) folder(e Entry) string {
-	hexed, err := digestHex(e.Digest)
+	digest := e.Digest
+	if e.Artifact != "" {
+		digest = e.Artifact
+	}
+	hexed, err := digestHex(digest)
 	if err != nil {
 		hexed = "invalid" // entries are checked when they enter the store
 	}
@@ -175,7 +223,10 @@ func (s *Store) save() error {
 	if err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
-	return writeFile(s.lock, append(b, '\n'), 0o600)
+	if err := durable.Write(s.lock, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	return nil
 }
 
 // Digest is the digest of some bytes as the lock spells it.
@@ -190,21 +241,4 @@ func digestHex(digest string) (string, error) {
 		return "", fmt.Errorf("digest %q: want sha256: and 64 hex digits", digest)
 	}
 	return hexed, nil
-}
-
-// writeFile writes beside path, syncs, and renames over it.
-func writeFile(path string, b []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return fmt.Errorf("registry: %w", err)
-	}
-	defer os.Remove(f.Name()) // fails once renamed, as it should
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("registry: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("registry: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -57,13 +58,29 @@ func TestInstallReplaceRemove(t *testing.T) {
 	home := t.TempDir()
 	s := open(t, home)
 	first := install(t, s, "one")
-	second := install(t, s, "two")
+	install(t, s, "two")
+	third := install(t, s, "three")
 	if _, err := os.Stat(s.Module(first)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the replaced module is still there: %v", err)
+		t.Errorf("the module before the last is still there: %v", err)
 	}
 	s = open(t, home)
-	if e, ok := s.Lookup("demo"); !ok || e != second {
-		t.Errorf("after reopening: %+v, want %+v", e, second)
+	if e, ok := s.Lookup("demo"); !ok || !reflect.DeepEqual(e, third) || e.Previous.Digest != Digest([]byte("two")) {
+		t.Errorf("after reopening: %+v, want %+v", e, third)
+	}
+	for _, want := range []string{"two", "three"} { // there and back
+		e, err := s.Rollback("demo")
+		if err != nil || e.Digest != Digest([]byte(want)) {
+			t.Errorf("rolled back to %+v, %v", e, err)
+		}
+		if err := errors.Join(s.Verify("demo"), s.Check("demo")); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.WriteFile(s.Module(*third.Previous), []byte("evil"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Rollback("demo"); err == nil {
+		t.Error("rolled back to a changed module")
 	}
 	if err := s.Verify("demo"); err != nil {
 		t.Error(err)
@@ -114,7 +131,7 @@ func TestStagedModuleIsPinned(t *testing.T) {
 	if _, err := s.Commit(c, time.Now()); err == nil || len(s.List()) != 0 {
 		t.Errorf("installed %v, %v", s.List(), err)
 	}
-	if err := s.Sweep(); err != nil {
+	if err := s.Sweep(time.Now()); err != nil {
 		t.Error(err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(s.dir, ".stage-*")); len(left) != 0 {
@@ -147,5 +164,55 @@ func TestNameOf(t *testing.T) {
 		if got := nameOf(in); got != want {
 			t.Errorf("%s → %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestInterruptedInstallLeavesNothing: a host that ended in the middle, before the
+// lock was written, is as if nobody had begun.
+func TestInterruptedInstallLeavesNothing(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	s := open(t, home)
+	first := install(t, s, "one")
+	c, err := s.Stage(&Source{Manifest: []byte(yaml), Module: []byte("two"), From: "x"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(home, "plugins", "demo", strings.Repeat("a", 64)) // renamed, and then the power went
+	if err := os.Rename(c.dir, moved); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Stage(&Source{Manifest: []byte(yaml), Module: []byte("three"), From: "x"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(s.parts(), strings.Repeat("b", 64))
+	young := filepath.Join(s.parts(), strings.Repeat("c", 64))
+	for path, age := range map[string]time.Duration{old: 8 * 24 * time.Hour, young: time.Hour} {
+		if err := errors.Join(os.MkdirAll(s.parts(), 0o700), os.WriteFile(path, []byte("part"), 0o600), os.Chtimes(path, time.Time{}, time.Now().Add(-age))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = open(t, home)
+	if err := s.Sweep(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := s.Lookup("demo"); !ok || !reflect.DeepEqual(e, first) {
+		t.Errorf("installed is %+v", e)
+	}
+	if err := s.Check("demo"); err != nil {
+		t.Error(err)
+	}
+	left, err := filepath.Glob(filepath.Join(home, "plugins", "demo", "*"))
+	if err != nil || len(left) != 1 || left[0] != s.folder(first) {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if staged, _ := filepath.Glob(filepath.Join(home, "plugins", ".stage-*")); len(staged) != 0 {
+		t.Errorf("left behind: %v", staged)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Error("the part of a download of today is gone")
+	}
+	if _, err := os.Stat(old); err == nil {
+		t.Error("an old part of a download is still there")
 	}
 }

@@ -7,17 +7,51 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ambithost/ambit/registry/artifact"
 	"github.com/ambithost/ambit/sdk/manifest"
 )
 
 // MaxModule caps the size of a module in bytes.
-const MaxModule = 256 << 20
+const MaxModule = artifact.MaxModule
 
 // Source is a plugin as it was found, before anything of it is trusted.
 type Source struct {
 	Manifest []byte // nil for a bare module
 	Module   []byte
-	From     string // for people: a path, or "embedded"
+	From     string // for people: a path, a reference, or "embedded"
+
+	origin origin
+}
+
+// origin is what is known of a plugin that came from a registry; the zero value of
+// one that did not.
+type origin struct {
+	repository, artifact, signer string
+	files                        map[string][]byte // kept beside the module, by name
+}
+
+// Names of the files that are kept beside a module from a registry: what it takes
+// to verify it again without the registry, and what there is to read.
+const (
+	fileOCI    = "oci.json"
+	fileConfig = "config.json"
+	fileBundle = "bundle.json"
+	fileReadme = "README.md"
+	fileLegal  = "LICENSE"
+)
+
+// Source is the plugin as it is installed, signed by by; nil is by nobody.
+func (f *Fetched) Source(by *SignedBy) *Source {
+	o := origin{repository: f.Ref.Repository(), artifact: f.Digest, files: map[string][]byte{fileOCI: f.OCI, fileConfig: f.Contents.Config}}
+	for name, b := range map[string][]byte{fileReadme: f.Contents.README, fileLegal: f.Contents.License} {
+		if b != nil {
+			o.files[name] = b
+		}
+	}
+	if by != nil {
+		o.signer, o.files[fileBundle] = by.KeyID, by.Bundle
+	}
+	return &Source{Manifest: f.Contents.Text, Module: f.Contents.Module, From: f.Ref.Short(), origin: o}
 }
 
 // FromPath reads a plugin from disk: a folder with a plugin.yaml, the

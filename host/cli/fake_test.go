@@ -174,6 +174,20 @@ func (m *memory) Install(_ context.Context, req control.InstallRequest) (*contro
 	return d, nil
 }
 
+func (m *memory) Downloads(context.Context) ([]control.Download, error) { return nil, nil }
+
+func (m *memory) RollbackPlugin(_ context.Context, name string) (*control.PluginDetail, error) {
+	return m.change(name, func(p *control.PluginDetail) { p.Version = p.Previous })
+}
+
+func (m *memory) VerifyPlugins(context.Context) ([]control.Checked, error) { return nil, nil }
+
+func (m *memory) Publishers(context.Context) ([]control.Publisher, error) { return nil, nil }
+
+func (m *memory) ForgetPublisher(_ context.Context, namespace string) error {
+	return notFound("no key of %s is known", namespace)
+}
+
 func (m *memory) RemovePlugin(_ context.Context, name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

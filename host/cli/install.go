@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,31 +15,35 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ambithost/ambit/host/control"
+	"github.com/ambithost/ambit/registry"
 	"github.com/ambithost/ambit/sdk/capability"
 	"github.com/ambithost/ambit/sdk/manifest"
 )
 
 // installOptions are the flags of `ambit plugin install`.
 type installOptions struct {
-	yes    bool
-	grants []string // capabilities that --yes alone does not grant
-	hosts  []string
-	config []string
+	yes      bool
+	grants   []string // capabilities that --yes alone does not grant
+	hosts    []string
+	config   []string
+	unsigned bool
 }
 
 func (a *app) pluginInstallCmd() *cobra.Command {
 	var o installOptions
 	cmd := &cobra.Command{
-		Use:   "install PATH|NAME",
+		Use:   "install PATH|NAME|REFERENCE",
 		Short: "Install a plugin, after showing what it asks for",
-		Long: `Install a plugin from a folder with plugin.yaml, from a module, or by the name
-of one that comes with Ambit. What it asks for is shown with its reasons, and
-nothing is installed before you agree. Ambit can't tell who made a plugin
-from a path: it is marked as not signed.
+		Long: `Install a plugin from a folder with plugin.yaml, from a module, by the name of
+one that comes with Ambit, or from a registry by HOST/NAMESPACE/NAME:VERSION (or
+@sha256:…). What it asks for is shown with its reasons, and nothing is installed
+before you agree. Ambit can't tell who made a plugin from a path: it is marked as
+not signed. One from a registry has to be signed, and the first key of a publisher
+is remembered: --allow-unsigned takes one that nobody signed, and it stays marked.
 
 --yes agrees to what is shown, but for capabilities that can't be undone or
 that act on Ambit itself: each of these takes --grant CAPABILITY as well.`,
-		Example: "  ambit plugin install web\n  ambit plugin install ./weather --config units=metric\n  ambit plugin install tool.wasm --host api.example.org",
+		Example: "  ambit plugin install web\n  ambit plugin install ./weather --config units=metric\n  ambit plugin install tool.wasm --host api.example.org\n  ambit plugin install registry.example/acme/weather:1.2.0",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.install(cmd.Context(), args[0], o) },
 	}
@@ -47,6 +52,7 @@ that act on Ambit itself: each of these takes --grant CAPABILITY as well.`,
 	f.StringArrayVar(&o.grants, "grant", nil, "with --yes, grant this too (may be repeated)")
 	f.StringArrayVar(&o.hosts, "host", nil, "for a plugin without manifest: a host it may reach (may be repeated)")
 	f.StringArrayVar(&o.config, "config", nil, "KEY=VALUE of its configuration (may be repeated)")
+	f.BoolVar(&o.unsigned, "allow-unsigned", false, "take one from a registry that nobody signed")
 	return a.jsonFlag(cmd)
 }
 
@@ -62,9 +68,8 @@ func (a *app) install(ctx context.Context, source string, o installOptions) erro
 	if err != nil {
 		return err
 	}
-	req.Hosts, req.Config = o.hosts, config
-	var p *control.Preview
-	err = a.during("looking at the plugin", func() (err error) { p, err = a.client.PreviewInstall(ctx, req); return err })
+	req.Hosts, req.Config, req.AllowUnsigned = o.hosts, config, o.unsigned
+	p, err := a.lookAt(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -74,6 +79,9 @@ func (a *app) install(ctx context.Context, source string, o installOptions) erro
 		sheet, color = a.out, a.color
 	}
 	a.printSheet(sheet, color, p)
+	if p.Same {
+		return a.confirmInstall(ctx, p, nil)
+	}
 	if len(p.MissingConfig) > 0 {
 		return fmt.Errorf("%s needs configuration; give --config %s=…", line(p.Name), line(strings.Join(p.MissingConfig, "=… --config ")))
 	}
@@ -96,6 +104,10 @@ func (a *app) confirmInstall(ctx context.Context, p *control.Preview, wishes []c
 	if a.json {
 		return a.writeJSON(done)
 	}
+	if p.Same {
+		fmt.Fprintf(a.err, "%s %s is installed already; nothing was changed.\n", line(done.Name), line(done.Version))
+		return nil
+	}
 	fmt.Fprintf(a.err, "Installed %s %s with %s.\n", line(done.Name), line(done.Version), count(int64(len(wishes)), "grant", "grants"))
 	for _, r := range p.Requires {
 		if !slices.ContainsFunc(wishes, func(w control.GrantWish) bool { return w.Capability == r.Capability }) {
@@ -105,12 +117,34 @@ func (a *app) confirmInstall(ctx context.Context, p *control.Preview, wishes []c
 	return nil
 }
 
-// previewRequest tells a path from a name: what exists is a path, and so is
-// what looks like one.
+// lookAt makes a preview and tells on a terminal how far it is.
+func (a *app) lookAt(ctx context.Context, req control.PreviewRequest) (p *control.Preview, err error) {
+	what := cmp.Or(req.Ref, req.Upgrade, req.Path, req.Name)
+	stage := func() string {
+		list, err := a.client.Downloads(ctx)
+		if i := slices.IndexFunc(list, func(d control.Download) bool { return d.What == what }); err == nil && i >= 0 {
+			switch d := list[i]; d.Stage {
+			case "download":
+				return "downloading " + bytesText(d.Done) + " of " + bytesText(d.All)
+			case "compile":
+				return "compiling"
+			}
+		}
+		return "looking at the plugin"
+	}
+	err = a.duringThat(stage, func() (err error) { p, err = a.client.PreviewInstall(ctx, req); return err })
+	return p, err
+}
+
+// previewRequest tells a path from a name and a reference: what exists is a path,
+// and so is what looks like one.
 func previewRequest(source string) (control.PreviewRequest, error) {
 	_, err := os.Stat(source)
 	if err != nil && manifest.CheckName(source) == nil {
 		return control.PreviewRequest{Name: source}, nil
+	}
+	if _, notRef := registry.ParsePlugin(source); err != nil && notRef == nil {
+		return control.PreviewRequest{Ref: source}, nil
 	}
 	if err != nil {
 		return control.PreviewRequest{}, err
@@ -120,13 +154,15 @@ func previewRequest(source string) (control.PreviewRequest, error) {
 }
 
 // printIdentity is the head of a consent sheet and of `plugin show`.
-func (a *app) printIdentity(id *control.Identity) { printIdentity(a.out, a.color, id) }
+func (a *app) printIdentity(id *control.Identity) { a.printIdentityTo(a.out, a.color, id) }
 
-func printIdentity(w io.Writer, color bool, id *control.Identity) {
+func (a *app) printIdentityTo(w io.Writer, color bool, id *control.Identity) {
 	trust := paint(color, yellow, "(not signed: "+line(id.Source)+")")
 	switch {
+	case id.Signed && id.KeySeen.IsZero():
+		trust = "by " + line(id.Publisher) + "  (signed, key not seen before)"
 	case id.Signed:
-		trust = "by " + line(id.Signer) + "  (signed)"
+		trust = "by " + line(id.Publisher) + "  (signed, key first seen " + a.ago(id.KeySeen) + ")"
 	case id.Source == "embedded":
 		trust = "(comes with Ambit)"
 	}
@@ -136,11 +172,14 @@ func printIdentity(w io.Writer, color bool, id *control.Identity) {
 		facts = append(facts, line(id.License))
 	}
 	fmt.Fprintf(w, "%s\n%s\n", line(id.Description), paint(color, dim, kindsText(id)+" · "+strings.Join(facts, " · ")))
+	if id.Signed {
+		fmt.Fprintln(w, paint(color, dim, "key "+line(id.Signer)))
+	}
 }
 
 // printSheet is what the owner consents to.
 func (a *app) printSheet(w io.Writer, color bool, p *control.Preview) {
-	printIdentity(w, color, &p.Identity)
+	a.printIdentityTo(w, color, &p.Identity)
 	if p.Replaces != "" {
 		fmt.Fprintf(w, "It replaces %s %s.\n", line(p.Name), line(p.Replaces))
 	}

@@ -18,7 +18,8 @@ func (a *app) pluginCmd() *cobra.Command {
 		Aliases: []string{"plugins"},
 		Short:   "Install, look at and remove plugins",
 	}, a.pluginInstallCmd(), a.pluginListCmd(), a.pluginShowCmd(), a.pluginRemoveCmd(),
-		a.pluginEnabledCmd(true), a.pluginEnabledCmd(false), a.pluginConfigCmd())
+		a.pluginEnabledCmd(true), a.pluginEnabledCmd(false), a.pluginConfigCmd(),
+		a.pluginUpgradeCmd(), a.pluginDiffCmd(), a.pluginRollbackCmd(), a.pluginVerifyCmd(), a.pluginPackCmd(), a.pluginPublishCmd())
 }
 
 func (a *app) pluginListCmd() *cobra.Command {
@@ -36,14 +37,14 @@ func (a *app) pluginListCmd() *cobra.Command {
 				return writeList(a, list)
 			}
 			if len(list) == 0 {
-				fmt.Fprintln(a.err, "No plugin is installed. To install one: ambit plugin install PATH|NAME")
+				fmt.Fprintln(a.err, "No plugin is installed. To install one: ambit plugin install PATH|NAME|REFERENCE")
 				return nil
 			}
 			t := table{}
-			t.head("NAME", "VERSION", "KINDS", "RUNS", "GRANTS", "WHAT IT IS")
+			t.head("NAME", "VERSION", "KINDS", "BY", "RUNS", "GRANTS", "WHAT IT IS")
 			for _, p := range list {
 				t.addStyled(col{text: p.Name, style: bold}, col{text: p.Version}, col{text: kindsText(&p.Identity)},
-					stateCell(&p), col{text: fmt.Sprint(p.Grants)}, col{text: short(p.Description, 70)})
+					makerCell(&p.Identity), stateCell(&p), col{text: fmt.Sprint(p.Grants)}, col{text: short(p.Description, 70)})
 			}
 			t.print(a.out, a.color)
 			return nil
@@ -59,7 +60,28 @@ func kindsText(id *control.Identity) string {
 	return strings.Join(kinds, ", ")
 }
 
+// makerCell says who made a plugin, as far as anybody can tell.
+func makerCell(id *control.Identity) col {
+	switch {
+	case id.Signed:
+		return col{text: id.Publisher}
+	case id.Source == "embedded":
+		return col{text: "Ambit"}
+	case id.Publisher != "":
+		return col{text: "not signed (" + id.Publisher + ")", style: yellow}
+	}
+	return col{text: "not signed", style: yellow}
+}
+
 func stateCell(p *control.Plugin) col {
+	c := plainState(p)
+	if p.Held != nil {
+		c.text += ", " + p.Held.Version + " held"
+	}
+	return c
+}
+
+func plainState(p *control.Plugin) col {
 	switch {
 	case !p.Enabled:
 		return col{text: "disabled", style: dim}
@@ -101,6 +123,15 @@ func (a *app) printPlugin(p *control.PluginDetail) {
 	t.addStyled(col{text: "State"}, state)
 	t.add("Installed", a.ago(p.Installed)+", from "+p.Source)
 	t.add("Digest", p.Digest)
+	if p.Artifact != "" {
+		t.add("Artifact", p.Artifact)
+	}
+	if p.Held != nil {
+		t.addStyled(col{text: "Held"}, col{text: heldText(p.Name, p.Held), style: yellow})
+	}
+	if p.Previous != "" {
+		t.add("Before", p.Previous+" (ambit plugin rollback "+p.Name+")")
+	}
 	if p.Isolation != "" {
 		t.add("Confinement", confinementText(p.Isolation, p.Measures))
 	}
@@ -116,6 +147,15 @@ func (a *app) printPlugin(p *control.PluginDetail) {
 	t.print(a.out, a.color)
 	a.printTools(p.Tools)
 	a.printGranted(p)
+	for _, brought := range []struct{ head, text string }{{"README", p.Readme}, {"Licence", p.Licence}} {
+		if brought.text != "" {
+			fmt.Fprintf(a.out, "\n%s of the plugin, in its words:\n%s\n", brought.head, block(brought.text))
+		}
+	}
+}
+
+func heldText(name string, h *control.Held) string {
+	return fmt.Sprintf("%s asks for more: %s (ambit plugin diff %s)", h.Version, strings.Join(h.More, ", "), name)
 }
 
 func (a *app) printTools(tools []control.Tool) {

@@ -9,6 +9,11 @@ import (
 // during runs f, and when it takes over a second shows on a terminal that
 // something goes on. An owner of f's: it ends before during returns.
 func (a *app) during(what string, f func() error) error {
+	return a.duringThat(func() string { return what }, f)
+}
+
+// duringThat is during where what goes on changes.
+func (a *app) duringThat(what func() string, f func() error) error {
 	if !a.errTTY {
 		return f()
 	}
@@ -21,7 +26,7 @@ func (a *app) during(what string, f func() error) error {
 	return err
 }
 
-func (a *app) tell(what string, done <-chan struct{}) {
+func (a *app) tell(what func() string, done <-chan struct{}) {
 	start := time.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -35,7 +40,7 @@ func (a *app) tell(what string, done <-chan struct{}) {
 			return
 		case <-tick.C:
 			shown = true
-			fmt.Fprintf(a.err, "\r\x1b[K%s … %s", what, span(time.Since(start)))
+			fmt.Fprintf(a.err, "\r\x1b[K%s … %s", what(), span(time.Since(start)))
 		}
 	}
 }

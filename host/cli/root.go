@@ -38,7 +38,7 @@ State:        AMBIT_HOME, or ambit in your data folder`,
 		}
 	}
 	in("run", a.initCmd(), a.upCmd(), a.downCmd(), a.chatCmd(), a.sessionsCmd(), a.memoryCmd(), a.scheduleCmd(), a.skillCmd(), a.callCmd(), a.demoCmd(), a.serviceCmd())
-	in("plugins", a.pluginCmd(), a.grantCmd(), a.revokeCmd(), a.grantsCmd(), a.budgetCmd(), a.secretCmd(), a.channelCmd(), a.policyCmd())
+	in("plugins", a.pluginCmd(), a.registryCmd(), a.keyCmd(), a.grantCmd(), a.revokeCmd(), a.grantsCmd(), a.budgetCmd(), a.secretCmd(), a.channelCmd(), a.policyCmd())
 	in("watch", a.statusCmd(), a.topCmd(), a.doctorCmd(), a.approvalsCmd(), a.auditCmd(), a.killCmd(), a.resumeCmd())
 	root.AddCommand(a.versionCmd())
 	return root

@@ -53,7 +53,7 @@ func (a *app) secretSetCmd() *cobra.Command {
 // the end is not part of it.
 func (a *app) readSecret(name string) ([]byte, error) {
 	if a.inTTY {
-		return a.typeSecret(name)
+		return a.typeSecret("Value of " + line(name))
 	}
 	value, err := io.ReadAll(io.LimitReader(a.in, control.MaxSecret+2))
 	if err != nil {
@@ -68,7 +68,7 @@ func (a *app) readSecret(name string) ([]byte, error) {
 
 // typeSecret silences the terminal before it prompts: what is typed at once
 // after the prompt must not show either.
-func (a *app) typeSecret(name string) ([]byte, error) {
+func (a *app) typeSecret(what string) ([]byte, error) {
 	fd := int(os.Stdin.Fd()) //nolint:gosec // a descriptor fits
 	state, err := term.MakeRaw(fd)
 	if err != nil {
@@ -79,7 +79,7 @@ func (a *app) typeSecret(name string) ([]byte, error) {
 		io.Reader
 		io.Writer
 	}{a.in, a.err}
-	value, err := term.NewTerminal(screen, "").ReadPassword("Value of " + line(name) + " (it is not shown): ")
+	value, err := term.NewTerminal(screen, "").ReadPassword(what + " (it is not shown): ")
 	switch {
 	case errors.Is(err, io.EOF): // Ctrl-C and Ctrl-D
 		return nil, usagef("there was no value; nothing was stored")

@@ -51,7 +51,13 @@ func (a *app) printStatus(s *control.Status) {
 	if s.Plugins.Disabled > 0 {
 		plugins += fmt.Sprintf(", %d disabled", s.Plugins.Disabled)
 	}
+	if n := len(s.Plugins.Held); n > 0 {
+		plugins += fmt.Sprintf(" · %d held", n)
+	}
 	t.add("Plugins", plugins)
+	for _, h := range s.Plugins.Held {
+		t.addStyled(col{text: "Held " + h.Name}, col{text: heldText(h.Name, &h.Held), style: yellow})
+	}
 	t.add("Waiting for you", waitingText(s.Waiting))
 	t.add("Asked you", askingText(s.Asking))
 	for _, g := range s.Agents {

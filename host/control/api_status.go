@@ -82,6 +82,14 @@ type PluginCounts struct {
 	Installed int `json:"installed"`
 	Running   int `json:"running"`
 	Disabled  int `json:"disabled"`
+	// Held are upgrades that wait for the owner, by the plugin's name.
+	Held []HeldPlugin `json:"held,omitempty"`
+}
+
+// HeldPlugin is an upgrade that waits.
+type HeldPlugin struct {
+	Name string `json:"name"`
+	Held
 }
 
 // AuditStatus is the state of the audit log.

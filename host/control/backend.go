@@ -20,6 +20,8 @@ type Backend interface {
 	PluginReader
 	PluginInstaller
 	PluginEditor
+	PluginKeeper
+	PublisherKeeper
 	Granter
 	BudgetKeeper
 	Approver
@@ -77,6 +79,23 @@ type PluginEditor interface {
 	// SetPluginConfig replaces the configuration; it is checked against the
 	// plugin's schema first.
 	SetPluginConfig(ctx context.Context, name string, config map[string]string) (*PluginDetail, error)
+}
+
+// PluginKeeper looks after versions.
+type PluginKeeper interface {
+	// Downloads are what previews that are being made are doing.
+	Downloads(ctx context.Context) ([]Download, error)
+	// RollbackPlugin brings back the version before; its grants stay.
+	RollbackPlugin(ctx context.Context, name string) (*PluginDetail, error)
+	// VerifyPlugins checks files, lock and signatures of all; no registry is asked.
+	VerifyPlugins(ctx context.Context) ([]Checked, error)
+}
+
+// PublisherKeeper knows publishers by their keys.
+type PublisherKeeper interface {
+	Publishers(ctx context.Context) ([]Publisher, error)
+	// ForgetPublisher lets the publisher's next key be its first again.
+	ForgetPublisher(ctx context.Context, namespace string) error
 }
 
 // Granter makes and ends grants.

@@ -53,6 +53,36 @@ func (c *Client) SetPluginConfig(ctx context.Context, name string, config map[st
 	return change[PluginDetail](ctx, c, http.MethodPut, ConfigRequest{config}, "plugins", name, "config")
 }
 
+// Downloads implements [PluginKeeper].
+func (c *Client) Downloads(ctx context.Context) ([]Download, error) {
+	return list[Download](ctx, c, nil, "downloads")
+}
+
+// RollbackPlugin implements [PluginKeeper].
+func (c *Client) RollbackPlugin(ctx context.Context, name string) (*PluginDetail, error) {
+	return change[PluginDetail](ctx, c, http.MethodPost, nil, "plugins", name, "rollback")
+}
+
+// VerifyPlugins implements [PluginKeeper].
+func (c *Client) VerifyPlugins(ctx context.Context) ([]Checked, error) {
+	l, err := change[List[Checked]](ctx, c, http.MethodPost, nil, "plugins", "verify")
+	if err != nil {
+		return nil, err
+	}
+	return l.Items, nil
+}
+
+// Publishers implements [PublisherKeeper].
+func (c *Client) Publishers(ctx context.Context) ([]Publisher, error) {
+	return list[Publisher](ctx, c, nil, "publishers")
+}
+
+// ForgetPublisher implements [PublisherKeeper].
+func (c *Client) ForgetPublisher(ctx context.Context, namespace string) error {
+	_, err := change[empty](ctx, c, http.MethodPost, PublisherRequest{namespace}, "publishers", "forget")
+	return err
+}
+
 // Grants implements [Granter].
 func (c *Client) Grants(ctx context.Context, plugin string) ([]Grant, error) {
 	q := url.Values{}

@@ -12,7 +12,7 @@ import (
 // what no grant of it could allow; it promises nothing about what lies behind a
 // network address that the plugin may write to.
 func (p *Preview) Explain() {
-	p.Unusual, p.Unable = nil, nil
+	p.Unusual, p.Unable = slices.Clone(p.Notes), nil
 	for _, r := range p.Requires {
 		p.Unusual = append(p.Unusual, unusual(r)...)
 	}

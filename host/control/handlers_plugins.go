@@ -8,13 +8,19 @@ import (
 )
 
 func (x *exchange) preview(req PreviewRequest) (*Preview, error) {
+	given := 0
+	for _, from := range []string{req.Path, req.Name, req.Ref, req.Upgrade} {
+		if from != "" {
+			given++
+		}
+	}
 	switch {
-	case (req.Path == "") == (req.Name == ""):
-		return nil, protocol.Errorf(protocol.Invalid, "want a path or a name, one of the two")
+	case given != 1:
+		return nil, protocol.Errorf(protocol.Invalid, "want one of path, name, ref and upgrade")
 	case req.Path != "" && !filepath.IsAbs(req.Path):
 		return nil, protocol.Errorf(protocol.Invalid, "path %q: want an absolute one, the host has a working folder of its own", req.Path)
-	case req.Name != "":
-		if err := checkPlugin(req.Name); err != nil {
+	case req.Name+req.Upgrade != "":
+		if err := checkPlugin(req.Name + req.Upgrade); err != nil {
 			return nil, err
 		}
 	}
@@ -84,4 +90,11 @@ func (x *exchange) revoke(req RevokeRequest) (*Revocation, error) {
 		return nil, err
 	}
 	return x.Revoke(x.whole(), req)
+}
+
+func (x *exchange) forgetPublisher(req PublisherRequest) (empty, error) {
+	if req.Namespace == "" {
+		return empty{}, protocol.Errorf(protocol.Invalid, "want the namespace of a publisher")
+	}
+	return empty{}, x.ForgetPublisher(x.whole(), req.Namespace)
 }

@@ -48,6 +48,12 @@ func routes() []route {
 		{"PUT /v1/plugins/{name}/enabled", nil, smallBody, takes((*exchange).setEnabled)},
 		{"PUT /v1/plugins/{name}/config", nil, mediumBody, takes((*exchange).setConfig)},
 
+		{"POST /v1/plugins/{name}/rollback", nil, 0, named(func(x *exchange, name string) (*PluginDetail, error) { return x.RollbackPlugin(x.whole(), name) })},
+		{"POST /v1/plugins/verify", nil, 0, lists(func(x *exchange) ([]Checked, error) { return x.VerifyPlugins(x.ctx()) })},
+		{"GET /v1/downloads", nil, 0, lists(func(x *exchange) ([]Download, error) { return x.Downloads(x.ctx()) })},
+		{"GET /v1/publishers", nil, 0, lists(func(x *exchange) ([]Publisher, error) { return x.Publishers(x.ctx()) })},
+		{"POST /v1/publishers/forget", nil, smallBody, takes((*exchange).forgetPublisher)},
+
 		{"GET /v1/grants", []string{"plugin"}, 0, lists(func(x *exchange) ([]Grant, error) { return x.Grants(x.ctx(), x.query.Get("plugin")) })},
 		{"POST /v1/grants", nil, mediumBody, takes((*exchange).grant)},
 		{"POST /v1/revocations", nil, smallBody, takes((*exchange).revoke)},

@@ -87,7 +87,7 @@ func TestStrictRequests(t *testing.T) {
 		{"unknown scope key", "POST", "/v1/grants", js, `{"plugin":"web","capability":"file.read","scope":{"paths":["a"],"host":["b"]}}`, 400, "host"},
 		{"scope of another shape", "POST", "/v1/grants", js, `{"plugin":"web","capability":"file.read","scope":{"paths":"a"}}`, 400, "list of strings"},
 		{"relative path", "POST", "/v1/plugins/preview", js, `{"path":"x"}`, 400, "absolute"},
-		{"path and name", "POST", "/v1/plugins/preview", js, `{"path":"/x","name":"y"}`, 400, "one of the two"},
+		{"path and name", "POST", "/v1/plugins/preview", js, `{"path":"/x","name":"y"}`, 400, "want one of"},
 		{"install without digest", "POST", "/v1/plugins", js, `{"preview":"1"}`, 400, "digest"},
 		{"args that are no object", "POST", "/v1/call", js, `{"tool":"a/b","args":[1]}`, 400, "object"},
 		{"tool without plugin", "POST", "/v1/call", js, `{"tool":"b"}`, 400, "plugin/tool"},

@@ -116,3 +116,45 @@ func TestVocabulary(t *testing.T) {
 		t.Error("resume can be granted")
 	}
 }
+
+func TestWithin(t *testing.T) {
+	t.Parallel()
+	allow := func(key string, entries ...string) Scope { return Scope{Allow: map[string][]string{key: entries}} }
+	for _, c := range []struct {
+		capability string
+		some, all  Scope
+		want       bool
+	}{
+		{"http.request", allow("hosts", "a.example"), allow("hosts", "a.example", "b.example"), true},
+		{"http.request", allow("hosts", "c.example"), allow("hosts", "a.example"), false},
+		{"http.request", allow("hosts", "a.b.example"), allow("hosts", ".b.example"), true},
+		{"http.request", allow("hosts", ".b.example"), allow("hosts", "a.b.example"), false},
+		{"http.request", allow("hosts", ".a.b.example"), allow("hosts", ".b.example"), true},
+		{"http.request", allow("hosts", "a.example:8443"), allow("hosts", "*"), false},
+		{"http.request", allow("hosts", ".example"), allow("hosts", "*"), false},
+		{"http.request", allow("hosts", "a.example"), allow("hosts", "*"), true},
+		{"http.request", allow("hosts", "*"), allow("hosts", ".example"), false},
+		{"http.request", allow("hosts", "*:*"), allow("hosts", "*"), false},
+		{"http.request", allow("hosts", "*"), allow("hosts", "*:*"), true},
+		{"http.request", Scope{Allow: map[string][]string{"hosts": {"a"}, "methods": {"POST"}}}, allow("hosts", "a"), false},
+		{"http.request", allow("hosts", "a"), Scope{Allow: map[string][]string{"hosts": {"a"}, "methods": {"GET"}}}, false}, // the default has HEAD
+		{"http.request", Scope{Allow: map[string][]string{"hosts": {"a"}, "addresses": {"10.0.0.0/8"}}}, allow("hosts", "a"), false},
+		{"http.request", allow("nonsense", "a"), allow("hosts", "a"), false},
+		{"file.read", allow("paths", "notes/a"), allow("paths", "notes/"), true},
+		{"file.read", allow("paths", "."), allow("paths", "notes/"), false},
+		{"kv.read", Scope{}, allow("keys", "a"), false},
+		{"kv.read", allow("keys", "ab"), allow("keys", "a"), true},
+		{"model.complete", Scope{}, Scope{Max: map[string]int64{"max_max_tokens": 5}}, false},
+		{"model.complete", Scope{Max: map[string]int64{"max_max_tokens": 6}}, Scope{Max: map[string]int64{"max_max_tokens": 5}}, false},
+		{"model.complete", Scope{Max: map[string]int64{"max_max_tokens": 5}}, Scope{Max: map[string]int64{"max_max_tokens": 5}}, true},
+		{"model.complete", Scope{Max: map[string]int64{"max_max_tokens": 5}}, Scope{}, true},
+	} {
+		power, ok := Lookup(c.capability)
+		if !ok {
+			t.Fatal(c.capability)
+		}
+		if got := power.Within(c.some, c.all); got != c.want {
+			t.Errorf("%s: %v within %v: %v", c.capability, c.some, c.all, got)
+		}
+	}
+}

@@ -204,3 +204,52 @@ func (c *Capability) keyNames() string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// Within reports whether one scope admits nothing that another does not. Where it
+// can't tell it says no: two spellings of the same range of addresses are two.
+func (c *Capability) Within(some, all Scope) bool {
+	if _, unknown := c.unknownKey(some); unknown {
+		return false
+	}
+	for _, k := range c.Scope {
+		if k.Match == MatchMax {
+			limit, limited := all.Max[k.Name]
+			n, set := some.Max[k.Name]
+			if limited && (!set || n > limit) {
+				return false
+			}
+			continue
+		}
+		outer := k.entries(all)
+		for _, entry := range k.entries(some) {
+			if !slices.ContainsFunc(outer, func(o string) bool { return k.Match.holds(o, entry) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (k ScopeKey) entries(s Scope) []string {
+	if list, set := s.Allow[k.Name]; set {
+		return list
+	}
+	return k.Default
+}
+
+// holds reports whether an entry admits all that another one does.
+func (m Match) holds(outer, inner string) bool {
+	switch {
+	case outer == inner:
+		return true
+	case m == MatchAddress:
+		return outer == Any
+	case m != MatchHost:
+		return outer == Any || inner != Any && m.covers(outer, inner)
+	case outer == "*:*":
+		return true
+	}
+	// ".example.org" stands for names with a port too, so "*" does not hold it.
+	wide := inner == Any || inner == "*:*" || outer == Any && strings.HasPrefix(inner, ".")
+	return !wide && coversHost(outer, inner)
+}

@@ -1,14 +1,14 @@
 //go:build !windows
 
-package registry
+package durable
 
 import (
 	"errors"
 	"os"
 )
 
-// syncDir makes a rename durable.
-func syncDir(dir string) error {
+// Sync makes a rename durable.
+func Sync(dir string) error {
 	d, err := os.Open(dir) //nolint:gosec // a folder of the owner's own home
 	if err != nil {
 		return err
