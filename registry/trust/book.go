@@ -76,7 +76,7 @@ func OpenBook(path string) (*Book, error) {
 		return nil, fmt.Errorf("trust: %w", err)
 	}
 	var f bookFile
-	if err := strict(text, &f); err != nil {
+	if err := DecodeStrict(text, &f); err != nil {
 		return nil, fmt.Errorf("trust: %s, which says whose keys are known, is damaged: %w", path, err)
 	}
 	if f.Format != 1 {

@@ -36,6 +36,21 @@ type subject struct {
 	Digest map[string]string `json:"digest"`
 }
 
+// Seal signs a payload of a media type.
+func (k *Key) Seal(payloadType string, payload []byte) Envelope {
+	e := Envelope{Payload: payload, PayloadType: payloadType}
+	e.Signatures = []signature{{Sig: ed25519.Sign(k.private, e.signed())}}
+	return e
+}
+
+// Open is the payload, if it is of that type and that key signed it.
+func (e *Envelope) Open(payloadType string, public ed25519.PublicKey) ([]byte, error) {
+	if e.PayloadType != payloadType {
+		return nil, fmt.Errorf("trust: is a %.80q; want a %s", e.PayloadType, payloadType)
+	}
+	return e.Payload, e.by(public)
+}
+
 // seal signs a statement about one subject, whose digest is "sha256:…".
 func (k *Key) seal(name, digest, predicateType string, predicate any) (e Envelope, err error) {
 	if !IsKeyID(digest) {
@@ -45,13 +60,11 @@ func (k *Key) seal(name, digest, predicateType string, predicate any) (e Envelop
 	if err != nil {
 		return e, fmt.Errorf("trust: %w", err)
 	}
-	e.PayloadType = payloadType
-	e.Payload, err = json.Marshal(inToto{statement, []subject{{name, map[string]string{"sha256": digest[len("sha256:"):]}}}, predicateType, inner})
+	payload, err := json.Marshal(inToto{statement, []subject{{name, map[string]string{"sha256": digest[len("sha256:"):]}}}, predicateType, inner})
 	if err != nil {
 		return e, fmt.Errorf("trust: %w", err)
 	}
-	e.Signatures = []signature{{Sig: ed25519.Sign(k.private, e.signed())}}
-	return e, nil
+	return k.Seal(payloadType, payload), nil
 }
 
 // signed is what the signature is over: DSSE's pre-authentication encoding.
@@ -66,7 +79,7 @@ func (e *Envelope) peek(predicateType string, predicate any) (name, digest strin
 	if e.PayloadType != payloadType || len(e.Signatures) != 1 {
 		return "", "", errors.New("trust: want one signature over an in-toto statement")
 	}
-	if err := strict(e.Payload, &s); err != nil {
+	if err := DecodeStrict(e.Payload, &s); err != nil {
 		return "", "", fmt.Errorf("trust: statement: %w", err)
 	}
 	if s.Type != statement || s.PredicateType != predicateType || len(s.Subject) != 1 {
@@ -76,7 +89,7 @@ func (e *Envelope) peek(predicateType string, predicate any) (name, digest strin
 	if !IsKeyID(digest) || len(s.Subject[0].Digest) != 1 {
 		return "", "", errors.New("trust: statement: its subject has no one sha256 digest")
 	}
-	if err := strict(s.Predicate, predicate); err != nil {
+	if err := DecodeStrict(s.Predicate, predicate); err != nil {
 		return "", "", fmt.Errorf("trust: statement: its predicate: %w", err)
 	}
 	return s.Subject[0].Name, digest, nil
@@ -90,8 +103,8 @@ func (e *Envelope) by(public ed25519.PublicKey) error {
 	return nil
 }
 
-// strict reads one JSON value without keys that v does not have.
-func strict(b []byte, v any) error {
+// DecodeStrict reads one JSON value without keys that v does not have.
+func DecodeStrict(b []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {

@@ -113,7 +113,7 @@ func Verify(b []byte, digest string) (*Verified, error) {
 		return nil, fmt.Errorf("trust: the signature has %d bytes, the limit is %d", len(b), MaxBundle)
 	}
 	var s bundle
-	if err := strict(b, &s); err != nil {
+	if err := DecodeStrict(b, &s); err != nil {
 		return nil, fmt.Errorf("trust: bundle: %w", err)
 	}
 	switch {
