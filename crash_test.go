@@ -22,13 +22,13 @@ import (
 // TestCrash kills a host with SIGKILL at random moments under load and starts
 // it again. Each time the state opens, the audit log verifies (so no outcome is
 // without its intent), every file that was written has its intent, and neither
-// a grant nor the latch is lost. AMBIT_CRASH_ROUNDS sets how often; 20 if unset.
+// a grant nor the latch is lost. AMBIT_CRASH_ROUNDS sets how often; 10 if unset.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	if len(plugins.List()) == 0 {
 		t.Skip("the first-party plugins are not built: make plugins")
 	}
-	rounds := 20
+	rounds := 10
 	if s := os.Getenv("AMBIT_CRASH_ROUNDS"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {

@@ -30,13 +30,13 @@ import (
 // TestCrashInTheWorld kills a host with SIGKILL at random moments, also while it
 // starts, while its owner keeps writing over Telegram and has it post on a social
 // network: what a person sees and what the network counts must be right in the
-// end. AMBIT_WORLD_ROUNDS sets how often it is killed; 12 if unset.
+// end. AMBIT_WORLD_ROUNDS sets how often it is killed; 6 if unset.
 func TestCrashInTheWorld(t *testing.T) {
 	t.Parallel()
 	if len(plugins.List()) == 0 {
 		t.Skip("the first-party plugins are not built: make plugins")
 	}
-	rounds := 12
+	rounds := 6
 	if s := os.Getenv("AMBIT_WORLD_ROUNDS"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {

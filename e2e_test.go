@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate, "badpolicy": badPolicy, "unsigned": unsigned, "spoil": spoil, "until": until},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate, "badpolicy": badPolicy, "unsigned": unsigned, "spoil": spoil, "following": following, "until": until},
 		Deadline: time.Now().Add(8 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))
@@ -82,7 +82,7 @@ func TestScripts(t *testing.T) {
 			if err := precompileNamed(filepath.Join(e.WorkDir, "home"), filepath.Join("testdata", "script", script)); err != nil {
 				return err
 			}
-			if script == "registry.txtar" {
+			if script == "registry.txtar" || script == "revocation.txtar" {
 				if err := shops(e); err != nil {
 					return err
 				}

@@ -14,13 +14,17 @@ import (
 	"github.com/ambithost/ambit/plugins"
 	"github.com/ambithost/ambit/registry"
 	"github.com/ambithost/ambit/registry/artifact"
+	"github.com/ambithost/ambit/registry/trust"
 )
 
-// shops are two registries for a script: $SHOP lets everyone in, $LOCKED asks for
-// ann's password. The folder plugin gets a module of 3 MB, compiled before.
+// shops are two registries for a script: $SHOP lets everyone in, and serves the
+// folder feeds under /feeds/; $LOCKED asks for ann's password. The folder plugin gets a module of 3 MB, compiled before.
 func shops(e *testscript.Env) error {
 	quiet := ggcr.Logger(hclog.NewNullLogger().StandardLogger(nil))
-	open := httptest.NewServer(ggcr.New(quiet))
+	public := http.NewServeMux()
+	public.Handle("/", ggcr.New(quiet))
+	public.Handle("/feeds/", http.StripPrefix("/feeds/", http.FileServer(http.Dir(filepath.Join(e.WorkDir, "feeds")))))
+	open := httptest.NewServer(public)
 	e.Defer(open.Close)
 	e.Setenv("SHOP", open.Listener.Addr().String())
 	inside := ggcr.New(quiet, ggcr.WithReferrersSupport(true))
@@ -79,4 +83,17 @@ func spoil(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		ts.Check(os.WriteFile(file, append(b, 0), 0o600))
 	}
+}
+
+// following has a home follow the feed that lies in the folder feeds and is signed
+// by the key named default: following HOME.
+func following(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: following HOME")
+	}
+	key, err := trust.LoadKey(ts.MkAbs(filepath.Join("home", "keys", "default.pem")))
+	ts.Check(err)
+	text := "revocations:\n- feed: http://" + ts.Getenv("SHOP") + "/feeds/feed.json\n  key: " + key.ID() + "\n"
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o700))
+	ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), "ambit.yaml"), []byte(text), 0o600))
 }

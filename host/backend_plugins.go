@@ -188,6 +188,9 @@ func (b backend) preview(c *registry.Candidate, config map[string]string) (*cont
 	if e, ok := b.registry.Lookup(m.Name); ok && e.Repository != "" && c.Repository() != e.Repository {
 		return nil, protocol.Errorf(protocol.Denied, "%s is installed from %s, and this did not come from there. To change over: ambit plugin remove %s, which deletes what it stored", m.Name, e.Repository, m.Name)
 	}
+	if err := b.revocations.mayInstall(c); err != nil {
+		return nil, err
+	}
 	p := &control.Preview{Config: config, MissingConfig: missing, Tools: toolsOf(m), Identity: identity(m, c.Digest, c.Size, c.Source)}
 	old, replaces := b.plugins.lookup(m.Name)
 	if replaces {
@@ -235,7 +238,10 @@ func (b backend) Install(ctx context.Context, req control.InstallRequest) (*cont
 	b.installing.Lock()
 	defer b.installing.Unlock()
 	m := v.candidate.Manifest
-	if b.has(v.candidate) { // perhaps since the preview
+	if err := b.revocations.mayInstall(v.candidate); err != nil { // perhaps since the preview
+		return nil, err
+	}
+	if b.has(v.candidate) { // the same
 		return b.Plugin(ctx, m.Name)
 	}
 	if missing, err := checkConfig(m, v.setting.Config); err != nil || len(missing) > 0 {
@@ -362,6 +368,9 @@ func (b backend) line(p *plugin) control.Plugin {
 	}
 	if b.halted("plugin:" + p.entry.Name) {
 		out.State = "killed"
+	}
+	if p.barred != nil {
+		out.State = "revoked"
 	}
 	for _, c := range b.cells.Running() {
 		if c.Plugin == p.entry.Name {

@@ -79,6 +79,9 @@ func (b backend) RollbackPlugin(ctx context.Context, name string) (*control.Plug
 	if e.Previous == nil {
 		return nil, protocol.Errorf(protocol.Invalid, "no earlier version of %s is kept", name)
 	}
+	if err := b.revocations.entry(*e.Previous); err != nil {
+		return nil, protocol.Errorf(protocol.Denied, "%s %s: %v. Nothing was changed.", name, e.Previous.Version, err)
+	}
 	p, _ := b.plugins.lookup(name)
 	r := audit.Record{Kind: audit.Install, Actor: "owner", Plugin: name, Digest: e.Previous.Digest, Resource: e.Previous.Source, Detail: e.Previous.Version + ", rolled back from " + e.Version}
 	if _, err := b.audit.Append(ctx, r, nil, true); err != nil {

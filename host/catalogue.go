@@ -23,6 +23,7 @@ type plugin struct {
 	asks     []manifest.Requirement
 	scopes   map[string]capability.Scope // asks by capability
 	broken   error                       // why it can't be used
+	barred   error                       // the same, when a revocation feed says so
 }
 
 func (p *plugin) usable() bool { return p.broken == nil && p.setting.Enabled }
@@ -34,7 +35,8 @@ type catalogue struct {
 	state     *store.Store
 	isolation func(plugin string, r manifest.Runtime) string
 	plugins   atomic.Pointer[map[string]*plugin]
-	changed   func() // after a reload; nil: nobody wants to know
+	revoked   func(registry.Entry) error // why it must not run; nil: nobody says
+	changed   func()                     // after a reload; nil: nobody wants to know
 }
 
 // reload reads lock, manifests and settings again. A plugin that can't be read
@@ -50,6 +52,12 @@ func (c *catalogue) reload(ctx context.Context) error {
 		p.manifest, p.broken = c.registry.Manifest(e.Name)
 		if p.broken == nil {
 			p.asks, p.broken = p.manifest.Asks(p.setting.Config)
+		}
+		if c.revoked != nil {
+			p.barred = c.revoked(e)
+		}
+		if p.broken == nil {
+			p.broken = p.barred
 		}
 		for _, a := range p.asks {
 			p.scopes[a.Capability] = a.Scope

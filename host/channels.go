@@ -25,7 +25,7 @@ func (h *Host) openChannels(context.Context) (err error) {
 	h.channels, err = channel.New(channel.Config{Store: h.state, Effects: h.effects, Host: desk{h}, Mode: h.queueMode, Now: h.now, Logger: h.log})
 	if err == nil {
 		h.onClose(h.channels.Close)
-		h.plugins.changed = h.channels.Refresh
+		h.plugins.changed = func() { h.noteRevoked(); h.channels.Refresh() }
 	}
 	return err
 }

@@ -40,6 +40,8 @@ type File struct {
 	Queue string `yaml:"queue"`
 	// Organisation, if set, adds a layer of policies that it signs.
 	Organisation *OrganisationFile `yaml:"organisation"`
+	// Revocations are feeds of plugins that must not run any more.
+	Revocations []RevocationFile `yaml:"revocations"`
 	// Prices tell what models cost; without them only tokens are counted.
 	Prices *PricesFile `yaml:"prices"`
 	// Webhook, if set, has the host listen for webhooks.
@@ -132,6 +134,11 @@ func readFile(home string) (File, error) {
 	}
 	if err := f.Webhook.check(f.Agents); err != nil {
 		return f, fmt.Errorf("%s: webhook: %w", path, err)
+	}
+	for i := range f.Revocations {
+		if err := f.Revocations[i].check(); err != nil {
+			return f, fmt.Errorf("%s: revocations %d: %w", path, i+1, err)
+		}
 	}
 	switch f.Queue {
 	case "steer":

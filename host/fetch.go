@@ -106,6 +106,12 @@ func (b backend) arrive(ctx context.Context, req control.PreviewRequest, set fun
 	if a.by, a.standing, err = f.Judge(book); err != nil {
 		return nil, protocol.Errorf(protocol.Denied, "%v. Nothing was installed. If the publisher tells you by other means that this is right: ambit key forget %s", err, ref.Namespace())
 	}
+	if a.standing == trust.Rotated {
+		known, _ := book.Lookup(ref.Namespace())
+		if err := b.revocations.mayHandOver(ref.Repository(), known.KeyID); err != nil {
+			return nil, err
+		}
+	}
 	if a.by == nil && !req.AllowUnsigned {
 		why := "nobody signed it"
 		if f.Keyless {

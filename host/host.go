@@ -64,9 +64,10 @@ type Host struct {
 	answers  answers
 	previews previews
 
-	publishers publishers
-	downloads  downloads
-	installing sync.Mutex // held while what is installed is changed
+	publishers  publishers
+	revocations revocations
+	downloads   downloads
+	installing  sync.Mutex // held while what is installed is changed
 
 	ownerSeen  atomic.Int64 // Unix microseconds
 	seenKept   atomic.Int64 // that of which is stored
@@ -97,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (h *Host, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openSkills, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.openWebhooks, h.recordStart,
+		h.openHome, h.openState, h.openAudit, h.openPolicy, h.openPlugins, h.openSkills, h.openGate, h.openEffects, h.openAgents, h.openChannels, h.openWebhooks, h.recordStart, h.followRevocations,
 	} {
 		if err := step(ctx); err != nil {
 			return h, err
@@ -198,7 +199,8 @@ func (h *Host) openPlugins(ctx context.Context) (err error) {
 	if h.publishers.open(h.path("publishers.json")); h.publishers.err != nil {
 		h.notices.set("publishers", control.Notice{Message: "Nothing can be installed from a registry: " + h.publishers.err.Error(), Hint: "restore " + h.path("publishers.json") + ", or move it away to begin anew"})
 	}
-	h.plugins = &catalogue{registry: h.registry, state: h.state}
+	h.openRevocations()
+	h.plugins = &catalogue{registry: h.registry, state: h.state, revoked: h.revocations.entry, changed: h.noteRevoked}
 	if h.cells, err = openCells(h); err != nil {
 		return err
 	}

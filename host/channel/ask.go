@@ -57,6 +57,7 @@ func (s *Service) ask(ctx context.Context, a gate.Approval, session string) {
 		m.Text += fmt.Sprintf("\n\nThis can't be answered here. At the command line: `ambit approvals show %d`", a.ID)
 	}
 	for failures := 0; s.cfg.Now().Before(a.Expires) && ctx.Err() == nil; failures++ {
+		wake := s.waking()
 		sent, err := s.cfg.Effects.Send(ctx, policy.Entity{Type: "agent", ID: a.Agent}, questionOrigin(p), p.Plugin, p.recipient(), m)
 		if err == nil {
 			s.keepShown(ctx, a, shown{peer: p.key(), digest: a.Digest, text: text, ref: sent.Ref})
@@ -66,7 +67,7 @@ func (s *Service) ask(ctx context.Context, a gate.Approval, session string) {
 		if failures == 3 {
 			return // the command line shows it too
 		}
-		s.pause(ctx, s.backoff(failures))
+		s.pause(ctx, s.backoff(failures), wake)
 	}
 }
 

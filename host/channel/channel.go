@@ -268,14 +268,21 @@ func (s *Service) Refresh() {
 	s.wake = make(chan struct{})
 }
 
+// waking is closed when something changes that may help what failed. It is asked
+// for before the attempt: what changes while it fails must not be missed.
+func (s *Service) waking() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wake
+}
+
 // pause waits, until something changed that may help, or until ctx ends.
-func (s *Service) pause(ctx context.Context, d time.Duration) { s.pauseOr(ctx, d, nil) }
+func (s *Service) pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	s.pauseOr(ctx, d, wake, nil)
+}
 
 // pauseOr is pause that also ends when something comes.
-func (s *Service) pauseOr(ctx context.Context, d time.Duration, comes <-chan struct{}) {
-	s.mu.Lock()
-	wake := s.wake
-	s.mu.Unlock()
+func (s *Service) pauseOr(ctx context.Context, d time.Duration, wake, comes <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -80,13 +80,14 @@ func (s *Service) carry(k key, c *courier) {
 			return
 		}
 		c.again = false
+		wake := s.wake
 		s.mu.Unlock()
 		if err := s.deliverAll(s.lifetime, k); err != nil && s.lifetime.Err() == nil {
 			s.log.Warn("what an agent said waits", "channel", k.plugin, "error", err)
 			s.mu.Lock()
 			c.again = true
 			s.mu.Unlock()
-			s.pause(s.lifetime, s.backoff(0))
+			s.pause(s.lifetime, s.backoff(0), wake)
 		}
 	}
 }
@@ -159,6 +160,7 @@ func (s *Service) deliver(ctx context.Context, a Agent, p *Peer, seq int64, text
 		if err := s.cfg.Store.Progress(ctx, *p); err != nil {
 			return err
 		}
+		wake := s.waking()
 		err := s.send(ctx, a, p, send)
 		if err == nil && failures > 0 {
 			s.cfg.Host.Notice(p.Plugin, "")
@@ -173,7 +175,7 @@ func (s *Service) deliver(ctx context.Context, a Agent, p *Peer, seq int64, text
 				return err
 			}
 			s.cfg.Host.Notice(p.Plugin, "a message waits: "+err.Error())
-			s.pause(ctx, s.backoff(failures))
+			s.pause(ctx, s.backoff(failures), wake)
 			failures++
 		case protocol.Denied, protocol.Declined, protocol.DryRun, protocol.Invalid, protocol.NotFound:
 			s.tellOwner(ctx, a, p, fmt.Sprintf("This was not sent to %s: %v. It said: %s", p.recipient(), err, quote(text)))
@@ -181,7 +183,7 @@ func (s *Service) deliver(ctx context.Context, a Agent, p *Peer, seq int64, text
 		default: // it may have been sent
 			repeats := s.cfg.Host.Repeats(p.Plugin)
 			if repeats && failures < maxRepeats {
-				s.pause(ctx, s.backoff(failures))
+				s.pause(ctx, s.backoff(failures), wake)
 				failures++
 				continue
 			}
@@ -190,7 +192,7 @@ func (s *Service) deliver(ctx context.Context, a Agent, p *Peer, seq int64, text
 				return nil
 			}
 			cutOff = true
-			s.pause(ctx, s.backoff(failures))
+			s.pause(ctx, s.backoff(failures), wake)
 		}
 	}
 }

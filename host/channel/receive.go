@@ -19,11 +19,12 @@ func (s *Service) receive(ctx context.Context, plugin string, l *line) {
 	defer s.cfg.Host.Notice(plugin, "") // what is not served has no trouble
 	var in channel.Poll
 	for failures := 0; ctx.Err() == nil; {
+		wake := s.waking()
 		next, err := s.poll(ctx, plugin, l, in)
 		if err != nil {
 			s.cfg.Host.Notice(plugin, err.Error())
 			failures++
-			s.pause(ctx, s.backoff(failures))
+			s.pause(ctx, s.backoff(failures), wake)
 			continue
 		}
 		s.cfg.Host.Notice(plugin, next.Trouble)
@@ -34,7 +35,7 @@ func (s *Service) receive(ctx context.Context, plugin string, l *line) {
 		}
 		failures++
 		s.cfg.Host.Notice(plugin, in.Error.Message)
-		s.pause(ctx, s.backoff(failures))
+		s.pause(ctx, s.backoff(failures), wake)
 	}
 }
 
@@ -69,7 +70,7 @@ func (s *Service) await(ctx context.Context, plugin string, next channel.Wait) (
 	}
 	for ctx.Err() == nil {
 		if wait > 0 {
-			s.pause(ctx, wait)
+			s.pause(ctx, wait, s.waking())
 		}
 		if len(next.Request) == 0 {
 			return channel.Poll{}
@@ -102,11 +103,12 @@ func idle(next channel.Wait, answer json.RawMessage) bool {
 // handle gives an agent what arrived, in order, until ctx ends.
 func (s *Service) handle(ctx context.Context, plugin string, l *line) {
 	for failures := 0; ctx.Err() == nil; {
+		wake := s.waking()
 		err := s.handleAll(ctx, plugin)
 		if err != nil {
 			failures++
 			s.log.Warn("what arrived waits", "channel", plugin, "error", err)
-			s.pauseOr(ctx, s.backoff(failures), l.arrived) // a "stop" may have come
+			s.pauseOr(ctx, s.backoff(failures), wake, l.arrived) // a "stop" may have come
 			continue
 		}
 		failures = 0

@@ -85,7 +85,7 @@ func plainState(p *control.Plugin) col {
 	switch {
 	case !p.Enabled:
 		return col{text: "disabled", style: dim}
-	case p.State == "crashed", p.State == "killed":
+	case p.State == "crashed", p.State == "killed", p.State == "revoked":
 		return col{text: p.State, style: red}
 	case p.State == "running":
 		return col{text: p.State, style: green}

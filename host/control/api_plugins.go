@@ -12,7 +12,7 @@ import (
 type Plugin struct {
 	Identity
 	Enabled   bool      `json:"enabled"`
-	State     string    `json:"state"`               // "stopped", "running", "crashed", "killed"
+	State     string    `json:"state"`               // "stopped", "running", "crashed", "killed", "revoked"
 	Isolation string    `json:"isolation,omitempty"` // "confined", "partial", "process"; empty before its first start
 	Installed time.Time `json:"installed"`
 	Grants    int       `json:"grants"` // in force
