@@ -81,6 +81,9 @@ func (b backend) PreviewInstall(ctx context.Context, req control.PreviewRequest)
 	if config == nil {
 		config = map[string]string{}
 	}
+	if src.Manifest != nil && len(req.Hosts)+len(req.Exports) > 0 {
+		return nil, protocol.Errorf(protocol.Invalid, "%s has a manifest: hosts and functions are named for a plugin that has none", src.From)
+	}
 	c, err := b.registry.Stage(src, func(module, name string) (*manifest.Manifest, []byte, error) {
 		return b.generate(ctx, module, name, registry.Digest(src.Module), req)
 	})
@@ -138,6 +141,9 @@ func (b backend) preview(ctx context.Context, c *registry.Candidate, config map[
 		return nil, protocol.Errorf(protocol.Invalid, "%v", err)
 	}
 	p := &control.Preview{Config: config, MissingConfig: missing, Tools: toolsOf(m), Identity: identity(m, c.Digest, c.Size, c.Source)}
+	if m.Generated {
+		p.Manifest = string(c.Text())
+	}
 	old, replaces := b.plugins.lookup(m.Name)
 	if replaces {
 		p.Replaces = old.entry.Version

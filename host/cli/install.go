@@ -24,6 +24,7 @@ type installOptions struct {
 	grants []string // capabilities that --yes alone does not grant
 	hosts  []string
 	config []string
+	export []string
 }
 
 func (a *app) pluginInstallCmd() *cobra.Command {
@@ -36,6 +37,11 @@ of one that comes with Ambit. What it asks for is shown with its reasons, and
 nothing is installed before you agree. Ambit can't tell who made a plugin
 from a path: it is marked as not signed.
 
+A module without a manifest that was made for mcp.run or hyper-mcp is asked what
+its tools are; of any other Extism plugin name the functions that shall be tools
+(--export). The manifest made of that is pinned. To review or change it first:
+ambit plugin describe FILE.wasm > plugin.yaml
+
 --yes agrees to what is shown, but for capabilities that can't be undone or
 that act on Ambit itself: each of these takes --grant CAPABILITY as well.`,
 		Example: "  ambit plugin install web\n  ambit plugin install ./weather --config units=metric\n  ambit plugin install tool.wasm --host api.example.org",
@@ -45,26 +51,66 @@ that act on Ambit itself: each of these takes --grant CAPABILITY as well.`,
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "agree to what is shown")
 	f.StringArrayVar(&o.grants, "grant", nil, "with --yes, grant this too (may be repeated)")
-	f.StringArrayVar(&o.hosts, "host", nil, "for a plugin without manifest: a host it may reach (may be repeated)")
-	f.StringArrayVar(&o.config, "config", nil, "KEY=VALUE of its configuration (may be repeated)")
+	o.describeFlags(cmd)
 	return a.jsonFlag(cmd)
+}
+
+// describeFlags are those that a generated manifest depends on.
+func (o *installOptions) describeFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&o.hosts, "host", nil, "for a plugin without manifest: a host it may reach (may be repeated)")
+	f.StringArrayVar(&o.export, "export", nil, "for a plugin without manifest: a function that shall be a tool (may be repeated)")
+	f.StringArrayVar(&o.config, "config", nil, "KEY=VALUE of its configuration (may be repeated)")
+}
+
+func (a *app) pluginDescribeCmd() *cobra.Command {
+	var o installOptions
+	cmd := &cobra.Command{
+		Use:   "describe FILE.wasm",
+		Short: "Print the manifest that a plugin without one would get",
+		Long: `Print the manifest that a plugin without one would get at install, and install
+nothing: to review it, or to put it beside the module, changed, as plugin.yaml.`,
+		Example: "  ambit plugin describe count.wasm --export count_vowels > plugin.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.lookAt(cmd.Context(), args[0], o)
+			if err != nil {
+				return err
+			}
+			if p.Manifest == "" {
+				return usagef("%s has a manifest already", args[0])
+			}
+			if a.json {
+				return a.writeJSON(p)
+			}
+			_, err = io.WriteString(a.out, p.Manifest)
+			return err
+		},
+	}
+	o.describeFlags(cmd)
+	return a.jsonFlag(cmd)
+}
+
+// lookAt has the host look at a plugin.
+func (a *app) lookAt(ctx context.Context, source string, o installOptions) (p *control.Preview, err error) {
+	config, err := keyValues(o.config)
+	if err != nil {
+		return nil, err
+	}
+	req, err := previewRequest(source)
+	if err != nil {
+		return nil, err
+	}
+	req.Hosts, req.Config, req.Exports = o.hosts, config, o.export
+	err = a.during("looking at the plugin", func() (err error) { p, err = a.client.PreviewInstall(ctx, req); return err })
+	return p, err
 }
 
 func (a *app) install(ctx context.Context, source string, o installOptions) error {
 	if len(o.grants) > 0 && !o.yes {
 		return usagef("--grant goes with --yes; without it you are asked")
 	}
-	config, err := keyValues(o.config)
-	if err != nil {
-		return err
-	}
-	req, err := previewRequest(source)
-	if err != nil {
-		return err
-	}
-	req.Hosts, req.Config = o.hosts, config
-	var p *control.Preview
-	err = a.during("looking at the plugin", func() (err error) { p, err = a.client.PreviewInstall(ctx, req); return err })
+	p, err := a.lookAt(ctx, source, o)
 	if err != nil {
 		return err
 	}
@@ -158,6 +204,10 @@ func (a *app) printSheet(w io.Writer, color bool, p *control.Preview) {
 		t.addStyled(col{text: string(r.Risk), style: riskStyle(r.Risk)}, col{text: r.Capability}, col{text: scopeText(r.Capability, r.Scope)}, col{text: reason})
 	}
 	t.print(w, color)
+	if p.Generated {
+		fmt.Fprintln(w, "\nIts manifest was generated (ambit plugin describe shows it), with these tools:")
+		printTools(w, color, p.Tools)
+	}
 	unusual := "nothing"
 	if len(p.Unusual) > 0 {
 		unusual = paint(color, red, line(strings.Join(p.Unusual, "; ")))

@@ -76,9 +76,11 @@ type Requirement struct {
 type PreviewRequest struct {
 	Path string `json:"path,omitempty"` // absolute: a folder with plugin.yaml, a plugin.yaml, or a module
 	Name string `json:"name,omitempty"` // of a plugin that comes with Ambit
-	// Hosts and Config are for a plugin without manifest: what it may reach.
+	// Hosts are for a plugin without manifest: what it may reach.
 	Hosts  []string          `json:"hosts,omitempty"`
 	Config map[string]string `json:"config,omitempty"`
+	// Exports are the functions of a plain Extism plugin that shall be its tools.
+	Exports []string `json:"exports,omitempty"`
 }
 
 // Preview is the consent sheet: what the plugin is and asks for. Nothing is
@@ -91,6 +93,8 @@ type Preview struct {
 	Config        map[string]string `json:"config,omitempty"`         // as it would be stored
 	MissingConfig []string          `json:"missing_config,omitempty"` // keys that must be given
 	Replaces      string            `json:"replaces,omitempty"`       // installed version, if any
+	// Manifest is the text of a generated manifest, as it would be pinned.
+	Manifest string `json:"manifest,omitempty"`
 	// Unusual and Unable are filled in by the server; see [Preview.Explain].
 	Unusual []string `json:"unusual,omitempty"` // what deserves a second look
 	Unable  []string `json:"unable,omitempty"`  // what it will not be able to do
