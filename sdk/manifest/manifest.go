@@ -46,12 +46,12 @@ const (
 type Interface string
 
 const (
-	// Servlet: the export "call", in the shapes of mcp.run servlets and of
+	// Servlet is the export "call", in the shapes of mcp.run servlets and of
 	// hyper-mcp's first interface; also what Ambit's own SDKs make.
 	Servlet Interface = ""
 	// HyperMCP2 is hyper-mcp's second interface: the export "call_tool".
 	HyperMCP2 Interface = "hyper-mcp-v2"
-	// Functions: each tool is a function of a plain Extism plugin, which takes and
+	// Functions says that each tool is a function of a plain Extism plugin: it takes and
 	// returns text. See [ToolSpec.TakesText].
 	Functions Interface = "functions"
 )
