@@ -147,7 +147,7 @@ func foreign(dir string) error {
 		return err
 	}
 	for name, module := range map[string]func() ([]byte, error){
-		"servlet": servlet, "spawner": spawner,
+		"servlet": servlet, "spawner": spawner, "hyper": hyper, "vowels": vowels,
 		"component": func() ([]byte, error) { return []byte("\x00asm\x0d\x00\x01\x00"), nil },
 	} {
 		b, err := module()
@@ -161,7 +161,16 @@ func foreign(dir string) error {
 	return nil
 }
 
-var servlet, spawner = guest("servlet"), guest("spawner")
+var servlet, spawner, hyper = guest("servlet"), guest("spawner"), guest("hyper")
+
+// vowels is a plugin that comes with Extism's own SDK, as it lies there.
+var vowels = sync.OnceValues(func() ([]byte, error) {
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/extism/go-sdk").Output()
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "wasm", "count_vowels.wasm"))
+})
 
 // guest builds a program of testdata once, without Ambit's SDK.
 func guest(name string) func() ([]byte, error) {

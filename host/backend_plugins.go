@@ -93,6 +93,9 @@ func (b backend) PreviewInstall(ctx context.Context, req control.PreviewRequest)
 		maps.Copy(config, old.setting.Config)
 	}
 	maps.Copy(config, req.Config)
+	if src.Manifest != nil && len(req.Hosts)+len(req.Exports) > 0 {
+		return nil, protocol.Errorf(protocol.Invalid, "%s has a manifest: hosts and functions are named for a plugin that has none", src.From)
+	}
 	c, err := b.registry.Stage(src, func(module, name string) (*manifest.Manifest, []byte, error) {
 		return b.generate(ctx, module, name, registry.Digest(src.Module), req)
 	})
@@ -192,6 +195,9 @@ func (b backend) preview(c *registry.Candidate, config map[string]string) (*cont
 		return nil, err
 	}
 	p := &control.Preview{Config: config, MissingConfig: missing, Tools: toolsOf(m), Identity: identity(m, c.Digest, c.Size, c.Source)}
+	if m.Generated {
+		p.Manifest = string(c.Text())
+	}
 	old, replaces := b.plugins.lookup(m.Name)
 	if replaces {
 		p.Replaces, p.Changes = old.entry.Version, changes(old, m, asks)

@@ -42,6 +42,7 @@ func changes(old *plugin, m *manifest.Manifest, asks []manifest.Requirement) []c
 	was := old.manifest
 	d.add(false, "version", "", was.Version, m.Version)
 	d.add(was.Runtime != m.Runtime, "runtime", "", string(was.Runtime), string(m.Runtime))
+	d.add(true, "interface", "", string(was.Interface), string(m.Interface))
 	for _, k := range union(was.Kinds, m.Kinds) {
 		d.add(!was.Is(k), "kind", string(k), yes(was.Is(k)), yes(m.Is(k)))
 	}
@@ -109,6 +110,7 @@ func (d *differences) tool(name string, a, b *manifest.ToolSpec) {
 		d.risk(lacks(after, before), what, name, strings.Join(before, ", "), strings.Join(after, ", "), stake)
 	}
 	d.risk(true, "tool", name, a.Power(), b.Power(), stake)
+	d.risk(true, "original", name, a.Original, b.Original, stake)
 	d.risk(!b.Level().AtLeast(a.Level()), "risk", name, string(a.Level()), string(b.Level()), stake)
 	d.risk(b.Idempotent, "idempotent", name, yes(a.Idempotent), yes(b.Idempotent), stake)
 	list("labels", a.Labels, b.Labels)

@@ -71,6 +71,9 @@ func (s *Store) Stage(src *Source, generate func(modulePath, name string) (*mani
 	return c, durable.Write(filepath.Join(dir, "plugin.yaml"), c.text, 0o600)
 }
 
+// Text is the manifest as it is written.
+func (c *Candidate) Text() []byte { return c.text }
+
 // Discard forgets a candidate. After Commit it does nothing.
 func (c *Candidate) Discard() error { return os.RemoveAll(c.dir) }
 

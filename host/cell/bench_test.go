@@ -1,7 +1,10 @@
 package cell_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -111,4 +114,42 @@ func BenchmarkKill(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 		})
 	}
+}
+
+var helloGuest = build("hello.wasm", []string{"GOOS=wasip1", "GOARCH=wasm"}, "-buildmode=c-shared", "../../examples/hello")
+
+// BenchmarkGoTool is a call of a tool that was written with package sdk: JSON in,
+// JSON out. Beside it stand the module's size, packed too, and the memory of its
+// cell alone on the machine. docs/guest-size.md says what these consist of.
+func BenchmarkGoTool(b *testing.B) {
+	file, err := helloGuest()
+	if err != nil {
+		b.Fatal(err)
+	}
+	module, err := os.ReadFile(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(module); err != nil || z.Close() != nil {
+		b.Fatal(err)
+	}
+	d := newDriver(b, nil)
+	s := moduleSpec(b, module)
+	if _, err := d.Inspect(b.Context(), s); err != nil {
+		b.Fatal(err)
+	}
+	c := start(b, d, s)
+	input := []byte(`{"method":"tools/call","params":{"name":"greet","arguments":{"name":"Ada"}}}`)
+	for b.Loop() {
+		if _, err := c.Call(b.Context(), cell.Call{Export: protocol.ExportCall, Input: input}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	memory, _ := cell.UsageOf(c.PID())
+	b.ReportMetric(float64(len(module)), "module-B")
+	b.ReportMetric(float64(packed.Len()), "packed-B")
+	b.ReportMetric(float64(memory>>10), "cell-KiB")
+	c.Kill()
 }

@@ -27,6 +27,7 @@ type installOptions struct {
 	hosts    []string
 	config   []string
 	unsigned bool
+	export   []string
 }
 
 func (a *app) pluginInstallCmd() *cobra.Command {
@@ -41,6 +42,11 @@ before you agree. Ambit can't tell who made a plugin from a path: it is marked a
 not signed. One from a registry has to be signed, and the first key of a publisher
 is remembered: --allow-unsigned takes one that nobody signed, and it stays marked.
 
+A module without a manifest that was made for mcp.run or hyper-mcp is asked what
+its tools are; of any other Extism plugin name the functions that shall be tools
+(--export). The manifest made of that is pinned. To review or change it first:
+ambit plugin describe FILE.wasm > plugin.yaml
+
 --yes agrees to what is shown, but for capabilities that can't be undone or
 that act on Ambit itself: each of these takes --grant CAPABILITY as well.`,
 		Example: "  ambit plugin install web\n  ambit plugin install ./weather --config units=metric\n  ambit plugin install tool.wasm --host api.example.org\n  ambit plugin install registry.example/acme/weather:1.2.0",
@@ -50,26 +56,66 @@ that act on Ambit itself: each of these takes --grant CAPABILITY as well.`,
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "agree to what is shown")
 	f.StringArrayVar(&o.grants, "grant", nil, "with --yes, grant this too (may be repeated)")
-	f.StringArrayVar(&o.hosts, "host", nil, "for a plugin without manifest: a host it may reach (may be repeated)")
-	f.StringArrayVar(&o.config, "config", nil, "KEY=VALUE of its configuration (may be repeated)")
 	f.BoolVar(&o.unsigned, "allow-unsigned", false, "take one from a registry that nobody signed")
+	o.describeFlags(cmd)
 	return a.jsonFlag(cmd)
+}
+
+// describeFlags are those that a generated manifest depends on.
+func (o *installOptions) describeFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&o.hosts, "host", nil, "for a plugin without manifest: a host it may reach (may be repeated)")
+	f.StringArrayVar(&o.export, "export", nil, "for a plugin without manifest: a function that shall be a tool (may be repeated)")
+	f.StringArrayVar(&o.config, "config", nil, "KEY=VALUE of its configuration (may be repeated)")
+}
+
+func (a *app) pluginDescribeCmd() *cobra.Command {
+	var o installOptions
+	cmd := &cobra.Command{
+		Use:   "describe FILE.wasm",
+		Short: "Print the manifest that a plugin without one would get",
+		Long: `Print the manifest that a plugin without one would get at install, and install
+nothing: to review it, or to put it beside the module, changed, as plugin.yaml.`,
+		Example: "  ambit plugin describe count.wasm --export count_vowels > plugin.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.lookAtSource(cmd.Context(), args[0], o)
+			if err != nil {
+				return err
+			}
+			if p.Manifest == "" {
+				return usagef("%s has a manifest already", args[0])
+			}
+			if a.json {
+				return a.writeJSON(p)
+			}
+			_, err = io.WriteString(a.out, p.Manifest)
+			return err
+		},
+	}
+	o.describeFlags(cmd)
+	return a.jsonFlag(cmd)
+}
+
+// lookAtSource has the host look at what a command line names.
+func (a *app) lookAtSource(ctx context.Context, source string, o installOptions) (*control.Preview, error) {
+	config, err := keyValues(o.config)
+	if err != nil {
+		return nil, err
+	}
+	req, err := previewRequest(source)
+	if err != nil {
+		return nil, err
+	}
+	req.Hosts, req.Config, req.Exports, req.AllowUnsigned = o.hosts, config, o.export, o.unsigned
+	return a.lookAt(ctx, req)
 }
 
 func (a *app) install(ctx context.Context, source string, o installOptions) error {
 	if len(o.grants) > 0 && !o.yes {
 		return usagef("--grant goes with --yes; without it you are asked")
 	}
-	config, err := keyValues(o.config)
-	if err != nil {
-		return err
-	}
-	req, err := previewRequest(source)
-	if err != nil {
-		return err
-	}
-	req.Hosts, req.Config, req.AllowUnsigned = o.hosts, config, o.unsigned
-	p, err := a.lookAt(ctx, req)
+	p, err := a.lookAtSource(ctx, source, o)
 	if err != nil {
 		return err
 	}
@@ -197,6 +243,10 @@ func (a *app) printSheet(w io.Writer, color bool, p *control.Preview) {
 		t.addStyled(col{text: string(r.Risk), style: riskStyle(r.Risk)}, col{text: r.Capability}, col{text: scopeText(r.Capability, r.Scope)}, col{text: reason})
 	}
 	t.print(w, color)
+	if p.Generated {
+		fmt.Fprintln(w, "\nIts manifest was generated (ambit plugin describe shows it), with these tools:")
+		printTools(w, color, p.Tools)
+	}
 	unusual := "nothing"
 	if len(p.Unusual) > 0 {
 		unusual = paint(color, red, line(strings.Join(p.Unusual, "; ")))

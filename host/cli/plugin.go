@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ func (a *app) pluginCmd() *cobra.Command {
 		Use:     "plugin",
 		Aliases: []string{"plugins"},
 		Short:   "Install, look at and remove plugins",
-	}, a.pluginInstallCmd(), a.pluginListCmd(), a.pluginShowCmd(), a.pluginRemoveCmd(),
+	}, a.pluginInstallCmd(), a.pluginDescribeCmd(), a.pluginListCmd(), a.pluginShowCmd(), a.pluginRemoveCmd(),
 		a.pluginEnabledCmd(true), a.pluginEnabledCmd(false), a.pluginConfigCmd(),
 		a.pluginUpgradeCmd(), a.pluginDiffCmd(), a.pluginRollbackCmd(), a.pluginVerifyCmd(), a.pluginPackCmd(), a.pluginPublishCmd())
 }
@@ -159,15 +160,18 @@ func heldText(name string, h *control.Held) string {
 }
 
 func (a *app) printTools(tools []control.Tool) {
-	if len(tools) == 0 {
-		return
+	if len(tools) > 0 {
+		fmt.Fprintln(a.out, "\nTools:")
+		printTools(a.out, a.color, tools)
 	}
-	fmt.Fprintln(a.out, "\nTools:")
+}
+
+func printTools(w io.Writer, color bool, tools []control.Tool) {
 	t := table{indent: "  "}
 	for _, tool := range tools {
 		t.addStyled(col{text: tool.Name, style: bold}, col{text: tool.Capability, style: riskStyle(tool.Risk)}, col{text: short(tool.Description, 90)})
 	}
-	t.print(a.out, a.color)
+	t.print(w, color)
 }
 
 // printGranted sets what the plugin asks for beside what it was granted.

@@ -99,9 +99,11 @@ type PreviewRequest struct {
 	Upgrade string `json:"upgrade,omitempty"` // name of an installed plugin: its newest version
 	// AllowUnsigned takes one from a registry that nobody signed.
 	AllowUnsigned bool `json:"allow_unsigned,omitempty"`
-	// Hosts and Config are for a plugin without manifest: what it may reach.
+	// Hosts are for a plugin without manifest: what it may reach.
 	Hosts  []string          `json:"hosts,omitempty"`
 	Config map[string]string `json:"config,omitempty"`
+	// Exports are the functions of a plain Extism plugin that shall be its tools.
+	Exports []string `json:"exports,omitempty"`
 }
 
 // Preview is the consent sheet: what the plugin is and asks for. Nothing is
@@ -123,6 +125,8 @@ type Preview struct {
 	Changes []Change `json:"changes,omitempty"`
 	// Notes are for Unusual, from whoever made the preview.
 	Notes []string `json:"notes,omitempty"`
+	// Manifest is the text of a generated manifest, as it would be pinned.
+	Manifest string `json:"manifest,omitempty"`
 	// Unusual and Unable are filled in by the server; see [Preview.Explain].
 	Unusual []string `json:"unusual,omitempty"` // what deserves a second look
 	Unable  []string `json:"unable,omitempty"`  // what it will not be able to do

@@ -83,7 +83,7 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 			defer call.Close()
 			call.reading, call.direct = origin.Material, depth == 0
 			call.traced, call.owned, call.given = len(traced) > 0, allOwned(traced), labelsOf(traced)
-			out, err := e.invokeTool(ctx, call, spec.Name, exact)
+			out, err := e.invokeTool(ctx, call, spec, exact, values)
 			if (err != nil || out.IsError) && !call.hasActed() {
 				f.Untouched()
 			}
@@ -211,62 +211,6 @@ func attribute(typ string, v any) (any, bool) {
 		return out, true
 	}
 	return nil, false
-}
-
-// invokeTool runs the export "call" in the shapes of mcp.run servlets.
-func (e *Effects) invokeTool(ctx context.Context, call *Call, name string, args []byte) (ToolResult, error) {
-	if e.cfg.Cells == nil {
-		return ToolResult{}, protocol.Errorf(protocol.Unavailable, "this host runs no plugins")
-	}
-	input, err := encode(map[string]any{
-		"method": "tools/call", "params": map[string]any{"name": name, "arguments": json.RawMessage(args)},
-	})
-	if err != nil {
-		return ToolResult{}, err
-	}
-	// Output pieces of a tool have no reader yet; the result holds all.
-	out, err := e.cfg.Cells.Invoke(ctx, call.caller.Plugin, protocol.ExportCall, input, call.caller.Origin.Agent, call.Do, func([]byte) {})
-	if err != nil {
-		return ToolResult{}, err
-	}
-	return parseToolResult(call.caller.Plugin, out)
-}
-
-// parseToolResult reads a tool's answer leniently in form, as the plugins of
-// other hosts add fields of their own, and strictly in size.
-func parseToolResult(plugin string, out []byte) (ToolResult, error) {
-	if len(out) > protocol.MaxOutput {
-		return ToolResult{}, protocol.Errorf(protocol.Failed, "%s answered with %d bytes, the limit is %d", plugin, len(out), protocol.MaxOutput)
-	}
-	var r struct {
-		Content []struct {
-			Type string  `json:"type"`
-			Text *string `json:"text"`
-		} `json:"content"`
-		IsError *bool `json:"isError"`
-	}
-	if err := json.Unmarshal(out, &r); err != nil {
-		return ToolResult{}, protocol.Errorf(protocol.Failed, "%s answered with what is no tool result: %v", plugin, err)
-	}
-	var text strings.Builder
-	cut := false
-	for i, c := range r.Content {
-		part := "[content of type " + oneLine(c.Type, 40) + " left out]"
-		if c.Type == "text" && c.Text != nil {
-			part = clean(*c.Text)
-		}
-		if i > 0 {
-			text.WriteByte('\n')
-		}
-		room := max(0, maxResultText-text.Len())
-		part, cut = cutText(part, room)
-		text.WriteString(part)
-		if cut {
-			text.WriteString("\n[cut: the result was longer than 1 MiB]")
-			break
-		}
-	}
-	return ToolResult{Text: text.String(), IsError: r.IsError != nil && *r.IsError}, nil
 }
 
 // toolCall performs tool.call for a plugin: its own grant first, then the

@@ -41,6 +41,21 @@ const (
 	Native Runtime = "native" // a static go-plugin executable
 )
 
+// Interface is how the tools of a plugin are called: by which functions of its
+// module and in which shapes.
+type Interface string
+
+const (
+	// Servlet is the export "call", in the shapes of mcp.run servlets and of
+	// hyper-mcp's first interface; also what Ambit's own SDKs make.
+	Servlet Interface = ""
+	// HyperMCP2 is hyper-mcp's second interface: the export "call_tool".
+	HyperMCP2 Interface = "hyper-mcp-v2"
+	// Functions says that each tool is a function of a plain Extism plugin: it takes and
+	// returns text. See [ToolSpec.TakesText].
+	Functions Interface = "functions"
+)
+
 // Manifest describes one plugin at one version.
 type Manifest struct {
 	Format      int           `json:"manifest"` // 1
@@ -51,6 +66,7 @@ type Manifest struct {
 	Runtime     Runtime       `json:"runtime"`
 	Module      string        `json:"module"` // file beside the manifest
 	Kinds       []Kind        `json:"kinds"`
+	Interface   Interface     `json:"interface,omitempty"` // for plugins that were made for other hosts
 	Tools       []ToolSpec    `json:"tools,omitempty"`
 	Requires    []Requirement `json:"requires,omitempty"`
 	// IdempotentSend says of a channel that its service knows a message by
@@ -60,7 +76,7 @@ type Manifest struct {
 	// Config is the JSON Schema of the plugin's configuration, an object.
 	Config json.RawMessage `json:"config,omitempty"`
 	Limits Limits          `json:"limits,omitzero"`
-	// Generated marks a manifest made from describe for a plugin that has none.
+	// Generated marks a manifest that was made for a plugin that has none.
 	Generated bool `json:"generated,omitempty"`
 }
 
@@ -69,6 +85,9 @@ type ToolSpec struct {
 	Name        string          `json:"name"`
 	Description string          `json:"description"`
 	Input       json.RawMessage `json:"input"` // JSON Schema of the arguments, an object
+	// Original is the plugin's own name of the tool, or its function's, where that
+	// can't be a name here; empty: the same.
+	Original string `json:"original,omitempty"`
 	// Capability is the domain power that calling the tool uses; empty is
 	// tool.call.
 	Capability string `json:"capability,omitempty"`
@@ -87,6 +106,29 @@ type ToolSpec struct {
 	// vocabulary names for the tool's capability have their role already.
 	Destinations []string `json:"destinations,omitempty"`
 	Contents     []string `json:"contents,omitempty"`
+}
+
+// Called is the plugin's own name of the tool.
+func (t *ToolSpec) Called() string {
+	if t.Original == "" {
+		return t.Name
+	}
+	return t.Original
+}
+
+// InputArgument is the one argument of a tool that takes a text.
+const InputArgument = "input"
+
+// TakesText reports whether the tool has exactly one argument, a string named
+// [InputArgument]. A function gets that text as it is; one with any other schema
+// gets the arguments as a JSON object.
+func (t *ToolSpec) TakesText() bool {
+	var schema struct {
+		Properties map[string]struct {
+			Type any `json:"type"`
+		} `json:"properties"`
+	}
+	return json.Unmarshal(t.Input, &schema) == nil && len(schema.Properties) == 1 && schema.Properties[InputArgument].Type == "string"
 }
 
 // Level is the risk of calling the tool: its capability's, or its own if that

@@ -17,7 +17,11 @@ import (
 var (
 	pluginName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 	toolName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	original   = regexp.MustCompile(`^[!-~]{1,128}$`)
 )
+
+// maxToolDescription caps what a tool says of itself, in bytes.
+const maxToolDescription = 8000
 
 // CheckName says what a plugin's name must look like.
 func CheckName(name string) error {
@@ -61,6 +65,15 @@ func (m *Manifest) Validate() error {
 	if m.Limits.MemoryMB < 0 || m.Limits.TimeoutSeconds < 0 || m.Limits.TimeoutSeconds > maxTimeoutSeconds {
 		bad("limits: want positive numbers, and at most %d seconds", maxTimeoutSeconds)
 	}
+	switch m.Interface {
+	case Servlet:
+	case HyperMCP2, Functions:
+		if m.Runtime != Wasm || !slices.Equal(m.Kinds, []Kind{Tool}) {
+			bad("interface %q: only a Wasm plugin of the one kind tool has another interface than ours", m.Interface)
+		}
+	default:
+		bad("interface %q: want hyper-mcp-v2 or functions, or leave it out", m.Interface)
+	}
 	if m.IdempotentSend && !m.Is(Channel) {
 		bad("idempotent_send: only a channel sends")
 	}
@@ -85,7 +98,10 @@ func (m *Manifest) validateTools() (errs []error) {
 			bad("declared twice")
 		}
 		seen[t.Name] = true
-		if err := plainText(t.Description, 8000); err != nil {
+		if t.Original != "" && !original.MatchString(t.Original) {
+			bad("original: want up to 128 visible ASCII characters")
+		}
+		if err := plainText(t.Description, maxToolDescription); err != nil {
 			bad("description: %v", err)
 		}
 		if err := objectSchema(t.Input); err != nil {
@@ -215,11 +231,15 @@ func plainText(s string, limit int) error {
 		return fmt.Errorf("%d bytes, the limit is %d", len(s), limit)
 	}
 	for _, r := range s {
-		if r < 0x20 && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 ||
-			r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 ||
-			r == 0xfeff || r >= 0xe0000 && r <= 0xe007f {
+		if deceives(r) {
 			return fmt.Errorf("character %U is not allowed", r)
 		}
 	}
 	return nil
+}
+
+func deceives(r rune) bool {
+	return r < 0x20 && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 ||
+		r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 ||
+		r == 0xfeff || r >= 0xe0000 && r <= 0xe007f
 }

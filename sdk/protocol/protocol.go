@@ -131,6 +131,12 @@ const (
 	Emit        = "emit"         // any JSON → {}: a piece of the call's output
 )
 
+// Exports of a plugin of hyper-mcp's second interface.
+const (
+	ExportListTools = "list_tools"
+	ExportCallTool  = "call_tool"
+)
+
 // Exports of a plugin, by kind.
 const (
 	ExportDescribe = "describe" // {} → {tools: [...]}

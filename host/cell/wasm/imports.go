@@ -29,11 +29,7 @@ var kernelFunctions = []string{
 
 // checkWASI refuses, by name, a function that WASI preview 1 does not have.
 // Instantiation would fail on it too, but at the first call.
-func checkWASI(ctx context.Context, module []byte) error {
-	m, err := Parse(module)
-	if err != nil {
-		return err
-	}
+func checkWASI(ctx context.Context, m *Module) error {
 	var wanted []Import
 	for _, i := range m.Imports {
 		if i.Module == moduleWASI {

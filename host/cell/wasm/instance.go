@@ -18,6 +18,7 @@ type instance struct {
 	memory  meter
 	limit   uint64 // bytes of memory it may have
 	current atomic.Pointer[session.Call]
+	closed  atomic.Bool // the guest exited: there is nothing more to call
 }
 
 // callKey finds the call in the context of a host function.
@@ -34,14 +35,14 @@ func (i *instance) call(ctx context.Context, c *session.Call) (out []byte, alive
 	code, out, err := i.plugin.CallWithContext(context.WithValue(ctx, callKey{}, c), c.Export, c.Input)
 	switch {
 	case err == nil && code == 0:
-		return out, true, nil
+		return out, !i.closed.Load(), nil
 	case err == nil:
-		return nil, true, protocol.Errorf(protocol.Failed, "%s returned %d", c.Export, code)
+		return nil, !i.closed.Load(), protocol.Errorf(protocol.Failed, "%s returned %d", c.Export, code)
 	}
 	// The guest may have set an error and returned as it should; what else
 	// comes back as an error is a trap.
 	if said := i.plugin.GetError(); said != "" && said == err.Error() {
-		return nil, true, protocol.GuestError(said)
+		return nil, !i.closed.Load(), protocol.GuestError(said)
 	}
 	return nil, false, i.trap(c, err)
 }

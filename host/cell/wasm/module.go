@@ -17,15 +17,21 @@ import (
 // it.
 type Module struct {
 	Imports []Import
-	Exports []string // functions only
+	Exports []string // functions that can be called: those without parameters
 	// Memory in pages of 64 KiB; MaxPages 0: no maximum declared.
 	MinPages, MaxPages uint32
+
+	types     []signature
+	functions []uint32 // their types, imported ones first
+	exported  []export
 }
 
 // Import is one thing a module wants from its host.
 type Import struct {
 	Module, Name string
 	Kind         byte // 0 function, 1 table, 2 memory, 3 global, 4 tag
+
+	signature signature // of a function
 }
 
 func (i Import) String() string { return i.Module + "." + i.Name }
@@ -54,9 +60,11 @@ var (
 
 // Sections of a module: https://www.w3.org/TR/wasm-core-2/#sections
 const (
-	sectionImport = 2
-	sectionMemory = 5
-	sectionExport = 7
+	sectionType     = 1
+	sectionImport   = 2
+	sectionFunction = 3
+	sectionMemory   = 5
+	sectionExport   = 7
 )
 
 // maxItems caps imports and exports: far above any real module's, far below
@@ -92,18 +100,32 @@ func Parse(b []byte) (*Module, error) {
 	if r.err != nil {
 		return nil, &Refusal{Reason: "malformed: " + r.err.Error()}
 	}
+	m.callable()
 	return m, m.check()
 }
 
 func (m *Module) section(id byte, r *reader) {
 	switch id {
+	case sectionType:
+		for range r.count() {
+			m.types = append(m.types, r.signature())
+		}
 	case sectionImport:
 		for range r.count() {
 			i := Import{Module: r.name(), Name: r.name(), Kind: r.byte()}
-			r.importType(i.Kind)
-			if r.err == nil {
-				m.Imports = append(m.Imports, i)
+			of := r.importType(i.Kind)
+			if r.err != nil {
+				return
 			}
+			if i.Kind == 0 {
+				i.signature = m.signatureOf(of)
+				m.functions = append(m.functions, of)
+			}
+			m.Imports = append(m.Imports, i)
+		}
+	case sectionFunction:
+		for n := r.u32(); n > 0 && r.err == nil; n-- { // at least a byte each
+			m.functions = append(m.functions, r.u32())
 		}
 	case sectionMemory:
 		for range r.count() {
@@ -111,16 +133,16 @@ func (m *Module) section(id byte, r *reader) {
 		}
 	case sectionExport:
 		for range r.count() {
-			name, kind := r.name(), r.byte()
-			r.u32()
+			name, kind, index := r.name(), r.byte(), r.u32()
 			if r.err == nil && kind == 0 {
-				m.Exports = append(m.Exports, name)
+				m.exported = append(m.exported, export{name, index})
 			}
 		}
 	}
 }
 
-// check admits the Extism kernel, WASI preview 1 and the one host function.
+// check admits the Extism kernel, WASI preview 1, the one host function, and
+// by name those of hyper-mcp.
 func (m *Module) check() error {
 	for _, i := range m.Imports {
 		if i.Kind != 0 {
@@ -132,8 +154,8 @@ func (m *Module) check() error {
 				return &Refusal{Import: i.String(), Reason: "the Extism kernel has no such function"}
 			}
 		case moduleUser:
-			if i.Name != functionEffect {
-				return &Refusal{Import: i.String(), Reason: `the only host function is "effect"; a plugin for another host can't run here`}
+			if err := checkUser(i); err != nil {
+				return err
 			}
 		case moduleWASI: // which names exist, the compile step knows
 		default:
@@ -210,11 +232,11 @@ func (r *reader) limits() (low, high uint32) {
 	return low, high
 }
 
-// importType skips what follows an import's kind.
-func (r *reader) importType(kind byte) {
+// importType skips what follows an import's kind; of a function it is its type.
+func (r *reader) importType(kind byte) (of uint32) {
 	switch kind {
 	case 0:
-		r.u32()
+		of = r.u32()
 	case 1:
 		r.byte()
 		r.limits()
@@ -228,4 +250,5 @@ func (r *reader) importType(kind byte) {
 	default:
 		r.fail(fmt.Errorf("import of kind %d", kind))
 	}
+	return of
 }

@@ -38,6 +38,8 @@ func importing(imports ...Import) []byte {
 	return append(out, body...)
 }
 
+func from(module, name string) Import { return Import{Module: module, Name: name} }
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -51,14 +53,14 @@ func TestParse(t *testing.T) {
 		"smallest":                  {[]byte("\x00asm\x01\x00\x00\x00"), "", "", 0},
 		"component":                 {[]byte("\x00asm\x0d\x00\x01\x00"), "-", "component", 0},
 		"future version":            {[]byte("\x00asm\x02\x00\x00\x00"), "-", "version", 0},
-		"truncated":                 {importing(Import{moduleWASI, "fd_write", 0})[:20], "-", "malformed", 0},
-		"effect":                    {importing(Import{moduleUser, "effect", 0}), "", "", 1},
-		"WASI and kernel":           {importing(Import{moduleWASI, "fd_write", 0}, Import{moduleKernel, "alloc", 0}), "", "", 2},
-		"another host":              {importing(Import{"env", "spawn", 0}), "env.spawn", "want an import of", 0},
-		"another function":          {importing(Import{moduleUser, "kv_read", 0}), moduleUser + ".kv_read", "the only host function", 0},
-		"unknown kernel":            {importing(Import{moduleKernel, "exec", 0}), moduleKernel + ".exec", "no such function", 0},
-		"second of two":             {importing(Import{moduleUser, "effect", 0}, Import{"env", "now", 0}), "env.now", "want an import of", 0},
-		"a name not UTF-8":          {importing(Import{"\xff", "x", 0}), "-", "UTF-8", 0},
+		"truncated":                 {importing(from(moduleWASI, "fd_write"))[:20], "-", "malformed", 0},
+		"effect":                    {importing(from(moduleUser, "effect")), "", "", 1},
+		"WASI and kernel":           {importing(from(moduleWASI, "fd_write"), from(moduleKernel, "alloc")), "", "", 2},
+		"another host":              {importing(from("env", "spawn")), "env.spawn", "want an import of", 0},
+		"another function":          {importing(from(moduleUser, "kv_read")), moduleUser + ".kv_read", "the only host function", 0},
+		"unknown kernel":            {importing(from(moduleKernel, "exec")), moduleKernel + ".exec", "no such function", 0},
+		"second of two":             {importing(from(moduleUser, "effect"), from("env", "now")), "env.now", "want an import of", 0},
+		"a name not UTF-8":          {importing(from("\xff", "x")), "-", "UTF-8", 0},
 		"a thousand bytes of zeros": {append([]byte("\x00asm\x01\x00\x00\x00"), make([]byte, 1000)...), "", "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +86,7 @@ func TestParse(t *testing.T) {
 func TestParseRefusesWhatIsNoFunction(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []byte{2, 3} {
-		_, err := Parse(importing(Import{moduleWASI, "memory", kind}))
+		_, err := Parse(importing(Import{Module: moduleWASI, Name: "memory", Kind: kind}))
 		if refusal, ok := errors.AsType[*Refusal](err); !ok || refusal.Import != moduleWASI+".memory" {
 			t.Errorf("kind %d: %v", kind, err)
 		}
@@ -98,7 +100,7 @@ func TestKernelFunctions(t *testing.T) {
 	ctx := context.Background()
 	// The types differ; a wrong one is another error than a missing function.
 	link := func(name string) error {
-		c, err := extism.NewCompiledPlugin(ctx, extism.Manifest{Wasm: []extism.Wasm{extism.WasmData{Data: importing(Import{moduleKernel, name, 0})}}},
+		c, err := extism.NewCompiledPlugin(ctx, extism.Manifest{Wasm: []extism.Wasm{extism.WasmData{Data: importing(from(moduleKernel, name))}}},
 			extism.PluginConfig{EnableWasi: true}, nil)
 		if err != nil {
 			return err
@@ -119,17 +121,20 @@ func TestKernelFunctions(t *testing.T) {
 
 func TestCheckWASI(t *testing.T) {
 	t.Parallel()
-	if err := checkWASI(t.Context(), importing(Import{moduleWASI, "fd_write", 0})); err != nil {
+	wants := func(name string) error {
+		return checkWASI(t.Context(), &Module{Imports: []Import{from(moduleWASI, name)}})
+	}
+	if err := wants("fd_write"); err != nil {
 		t.Error(err)
 	}
-	err := checkWASI(t.Context(), importing(Import{moduleWASI, "fork", 0}))
+	err := wants("fork")
 	if refusal, ok := errors.AsType[*Refusal](err); !ok || refusal.Import != moduleWASI+".fork" {
 		t.Errorf("an unknown function of WASI: %v", err)
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(importing(Import{moduleUser, "effect", 0}, Import{"env", "x", 2}))
+	f.Add(importing(from(moduleUser, "effect"), Import{Module: "env", Name: "x", Kind: 2}))
 	f.Add([]byte("\x00asm\x01\x00\x00\x00\x05\x04\x01\x01\x01\x02\x07\x05\x01\x01a\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Parse(bytes.Clone(b))

@@ -2,11 +2,12 @@
 // importer of Extism and wazero. Start at [New]; the [Runner] is a
 // session.Handler. [Compile] is what a compiling cell does instead.
 //
-// Guarantees: a guest reaches the host through effect and nothing else; it has
-// no files and no sockets; WASI's clock and randomness are real; a trap costs
-// the instance in which it happened and no other call. Interruption checks are
-// off, so guests run at full speed and a spinning one ends only with its
-// process: killing that is the host's part.
+// Guarantees: a guest reaches the host through effect and nothing else (hyper-mcp's
+// host functions can be imported, and reach nothing); it has no files and no
+// sockets; WASI's clock and randomness are real; a trap costs the instance in
+// which it happened and no other call. Interruption checks are off, so guests run
+// at full speed and a spinning one ends only with its process: killing that is
+// the host's part.
 package wasm
 
 import (
@@ -79,7 +80,7 @@ func (r *Runner) load() (err error) {
 	if r.module, err = Parse(r.options.Module); err != nil {
 		return err
 	}
-	r.plugin, err = compile(context.Background(), r.options.Module, r.options.Cache, r.options.MemoryMB)
+	r.plugin, err = compile(context.Background(), r.module, r.options.Module, r.options.Cache, r.options.MemoryMB)
 	r.options.Module = nil
 	return err
 }
@@ -104,7 +105,7 @@ func (r *Runner) Setup(_ context.Context, config map[string]string) error {
 	return nil
 }
 
-// Exports lists the module's exported functions.
+// Exports lists the module's functions that can be called.
 func (r *Runner) Exports() []string { return r.module.Exports }
 
 // Report adds the imports, the memory and the lock.
@@ -172,6 +173,7 @@ func (r *Runner) instantiate() (_ *instance, err error) {
 		}
 	}()
 	ctx := experimental.WithMemoryAllocator(context.Background(), &i.memory)
+	ctx = experimental.WithCloseNotifier(ctx, experimental.CloseNotifyFunc(func(context.Context, uint32) { i.closed.Store(true) }))
 	p, err := r.plugin.Instance(ctx, extism.PluginInstanceConfig{
 		ModuleConfig: wazero.NewModuleConfig().
 			WithSysWalltime().WithSysNanotime().WithSysNanosleep(). // WASI's own stand still
@@ -196,14 +198,14 @@ func Compile(ctx context.Context, module []byte, cache string, memoryMB int) (*M
 	if err != nil {
 		return m, err
 	}
-	p, err := compile(ctx, module, cache, memoryMB)
+	p, err := compile(ctx, m, module, cache, memoryMB)
 	if err != nil {
 		return m, err
 	}
 	return m, p.Close(ctx)
 }
 
-func compile(ctx context.Context, module []byte, cache string, mb int) (*extism.CompiledPlugin, error) {
+func compile(ctx context.Context, m *Module, module []byte, cache string, mb int) (*extism.CompiledPlugin, error) {
 	config := wazero.NewRuntimeConfigCompiler()
 	if cache != "" {
 		c, err := wazero.NewCompilationCacheWithDir(cache)
@@ -212,7 +214,7 @@ func compile(ctx context.Context, module []byte, cache string, mb int) (*extism.
 		}
 		config = config.WithCompilationCache(c)
 	}
-	if err := checkWASI(ctx, module); err != nil {
+	if err := checkWASI(ctx, m); err != nil {
 		return nil, err
 	}
 	manifest := extism.Manifest{
@@ -225,7 +227,7 @@ func compile(ctx context.Context, module []byte, cache string, mb int) (*extism.
 		EnableWasi:                true,
 		RuntimeConfig:             config,
 		EnableHttpResponseHeaders: true,
-	}, []extism.HostFunction{effectFunction()})
+	}, m.hostFunctions())
 	if err != nil {
 		return nil, cacheError(err)
 	}
