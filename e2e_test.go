@@ -82,7 +82,7 @@ func TestScripts(t *testing.T) {
 			if err := precompileNamed(filepath.Join(e.WorkDir, "home"), filepath.Join("testdata", "script", script)); err != nil {
 				return err
 			}
-			if script == "registry.txtar" {
+			if script == "registry.txtar" || script == "registry_serve.txtar" {
 				if err := shops(e); err != nil {
 					return err
 				}
