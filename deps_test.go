@@ -90,7 +90,8 @@ filippo.io/age                            host/effects/secret
 github.com/zalando/go-keyring             host/effects/secret
 golang.org/x/net                          plugins/... host/effects
 oras.land/oras-go/v2                      registry
-github.com/opencontainers/image-spec      registry registry/artifact
+github.com/opencontainers/image-spec      registry registry/artifact registry/server
+github.com/olareg/olareg                  registry/server
 github.com/opencontainers/go-digest       registry registry/artifact
 golang.org/x/text                         host/provenance
 golang.org/x/time                         host/effects host/webhook

@@ -82,7 +82,8 @@ func TestScripts(t *testing.T) {
 			if err := precompileNamed(filepath.Join(e.WorkDir, "home"), filepath.Join("testdata", "script", script)); err != nil {
 				return err
 			}
-			if script == "registry.txtar" || script == "revocation.txtar" {
+			switch script {
+			case "registry.txtar", "registry_serve.txtar", "revocation.txtar":
 				if err := shops(e); err != nil {
 					return err
 				}

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,6 +39,15 @@ func shops(e *testscript.Env) error {
 	}))
 	e.Defer(locked.Close)
 	e.Setenv("LOCKED", locked.Listener.Addr().String())
+	// Where a script may serve a registry itself.
+	free, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	e.Setenv("SERVE", free.Addr().String())
+	if err := free.Close(); err != nil {
+		return err
+	}
 	notes, err := plugins.Open("notes")
 	if err != nil {
 		return err

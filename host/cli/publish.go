@@ -135,7 +135,7 @@ func (a *app) publish(ctx context.Context, dir, to, keyName string) error {
 }
 
 func (a *app) registryCmd() *cobra.Command {
-	return group(&cobra.Command{Use: "registry", Short: "Registries that plugins come from"}, a.registryLoginCmd(), a.registryLogoutCmd(), a.registryRevokeCmd())
+	return group(&cobra.Command{Use: "registry", Short: "Registries that plugins come from"}, a.registryLoginCmd(), a.registryLogoutCmd(), a.registryServeCmd(), a.registryRevokeCmd())
 }
 
 func (a *app) registryLoginCmd() *cobra.Command {
