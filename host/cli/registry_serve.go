@@ -57,7 +57,9 @@ func (a *app) serveRegistry(ctx context.Context, listen, dir string) error {
 		if err = web.Shutdown(calm); err != nil {
 			err = errors.Join(err, web.Close())
 		}
-		<-ended
+		if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
+			err = errors.Join(err, e)
+		}
 	}
 	if err = errors.Join(err, s.Close()); err != nil {
 		return fmt.Errorf("registry: %w", err)
