@@ -206,7 +206,13 @@ func (h *Host) openPlugins(ctx context.Context) (err error) {
 	}
 	h.onClose(h.cells.Close)
 	h.plugins.isolation = h.cells.isolation
-	return h.plugins.reload(ctx)
+	if err := h.plugins.reload(ctx); err != nil {
+		return err
+	}
+	for _, p := range *h.plugins.plugins.Load() {
+		h.revocations.news(p.entry, p.barred) // recorded when it was found
+	}
+	return nil
 }
 
 func (h *Host) openGate(ctx context.Context) (err error) {

@@ -69,8 +69,9 @@ type revocations struct {
 	now  func() time.Time
 	list []*followed
 
-	mu   sync.Mutex
-	told []string // topics of notices
+	mu       sync.Mutex
+	told     []string          // topics of notices
+	recorded map[string]string // verdicts in the audit log, by name and digest
 }
 
 // followed is one feed. What was seen of it is in a file, so that an older one is
@@ -281,19 +282,17 @@ func (h *Host) lookForRevocations(ctx context.Context) {
 	for _, w := range h.revocations.list {
 		wait.Go(func() {
 			err := w.look(ctx, h.now())
+			if ctx.Err() != nil {
+				return
+			}
 			w.mu.Lock()
-			defer w.mu.Unlock()
 			w.trouble = err
+			w.mu.Unlock()
+			h.tellFeed(w)
+			h.heedRevocations(ctx) // without waiting for a slower feed
 		})
 	}
 	wait.Wait()
-	if ctx.Err() != nil {
-		return
-	}
-	for _, w := range h.revocations.list {
-		h.tellFeed(w)
-	}
-	h.heedRevocations(ctx)
 }
 
 // tellFeed tells the owner of a feed that can't be relied on.
@@ -319,35 +318,57 @@ func (h *Host) tellFeed(w *followed) {
 	h.notices.set(topic, control.Notice{Message: what, Hint: "docs/revocation.md"})
 }
 
-// heedRevocations compares what runs with what may, and ends what may not.
+// heedRevocations ends what must not run, and tells of what has changed.
 func (h *Host) heedRevocations(ctx context.Context) {
+	h.endBarred() // an install that takes its time holds up the rest, and not this
 	h.installing.Lock()
 	defer h.installing.Unlock()
-	var changed []*plugin
 	for _, p := range *h.plugins.plugins.Load() {
-		if verdict := h.revocations.entry(p.entry); says(verdict) != says(p.barred) {
-			changed = append(changed, p)
+		if says(h.revocations.entry(p.entry)) == says(p.barred) {
+			continue
+		}
+		if err := h.plugins.reload(ctx); err != nil {
+			h.log.Error("what is revoked can't be taken out of the catalogue; its cells are ended at each look", "error", err)
+		}
+		h.endBarred() // what began in between
+		break
+	}
+	for _, p := range *h.plugins.plugins.Load() {
+		if verdict := h.revocations.entry(p.entry); h.revocations.news(p.entry, verdict) {
+			h.tellRevoked(ctx, p, verdict)
 		}
 	}
-	if len(changed) == 0 {
-		return
-	}
-	if err := h.plugins.reload(ctx); err != nil {
-		h.log.Error("revoked plugins can't be taken out; their cells are ended", "error", err)
-	}
-	for _, p := range changed {
-		verdict := h.revocations.entry(p.entry)
-		if verdict != nil {
-			h.cells.KillPlugin(p.entry.Name)
+}
+
+// endBarred ends the cells of all that must not run, whenever that was found.
+func (h *Host) endBarred() {
+	for name, p := range *h.plugins.plugins.Load() {
+		if h.revocations.entry(p.entry) != nil {
+			h.cells.KillPlugin(name)
 		}
-		h.tellRevoked(ctx, p, verdict)
 	}
+}
+
+// news reports whether the verdict is another than the one last recorded, and
+// takes it for recorded. What was barred when the host started was recorded before.
+func (r *revocations) news(e registry.Entry, verdict error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := e.Name + "@" + e.Digest
+	if r.recorded[key] == says(verdict) {
+		return false
+	}
+	if r.recorded == nil {
+		r.recorded = map[string]string{}
+	}
+	r.recorded[key] = says(verdict)
+	return true
 }
 
 // tellRevoked records that a plugin was barred, or is no more. It is barred whether
 // that can be written down or not.
 func (h *Host) tellRevoked(ctx context.Context, p *plugin, verdict error) {
-	r := audit.Record{Kind: audit.Enable, Actor: "host", Plugin: p.entry.Name, Digest: p.entry.Digest, Detail: "not revoked any more"}
+	r := audit.Record{Kind: audit.Enable, Actor: "host", Plugin: p.entry.Name, Digest: p.entry.Digest, Detail: "no feed keeps it from running any more"}
 	if verdict != nil {
 		r.Kind, r.Detail = audit.Disable, verdict.Error()
 	}

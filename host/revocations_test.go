@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ambithost/ambit/host/audit"
 	"github.com/ambithost/ambit/host/clock"
 	"github.com/ambithost/ambit/host/store"
 	"github.com/ambithost/ambit/plugins"
@@ -261,5 +262,36 @@ func TestRevocationSettings(t *testing.T) {
 		if err := f.check(); err == nil {
 			t.Errorf("%s is taken", name)
 		}
+	}
+}
+
+// TestReloadInBetween: that something else had the catalogue read again between a
+// look and what follows from it changes nothing about what is recorded.
+func TestReloadInBetween(t *testing.T) {
+	t.Parallel()
+	r := newHerald(t)
+	r.sign(r.key, 1)
+	h := r.open(privateHome(t), "warn")
+	h.lookForRevocations(t.Context())
+	e, _ := h.registry.Lookup("notes")
+	r.sign(r.key, 2, feed.Entry{Module: e.Digest, Reason: "sends notes away", Since: r.at.Now()})
+	if err := h.revocations.list[0].look(t.Context(), r.at.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.plugins.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		h.heedRevocations(t.Context())
+	}
+	told := 0
+	err := h.audit.Read(t.Context(), 0, func(_ uint64, a audit.Record) error {
+		if a.Kind == audit.Disable && a.Plugin == "notes" && strings.Contains(a.Detail, "sends notes away") {
+			told++
+		}
+		return nil
+	})
+	if err != nil || told != 1 {
+		t.Errorf("the revocation is recorded %d times, %v", told, err)
 	}
 }

@@ -36,6 +36,9 @@ serve others, put a proxy with TLS and accounts before it (docs/registry-server.
 	return cmd
 }
 
+// transferTime is the longest that one request may take, a module's upload included.
+const transferTime = 10 * time.Minute
+
 func (a *app) serveRegistry(ctx context.Context, listen, dir string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
@@ -45,7 +48,7 @@ func (a *app) serveRegistry(ctx context.Context, listen, dir string) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	web := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
+	web := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: transferTime, WriteTimeout: transferTime, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(l) }()
 	fmt.Fprintf(a.err, "Serving plugins on http://%s from %s.\n", l.Addr(), line(dir))

@@ -22,6 +22,7 @@ type revokeFlags struct {
 	key   string
 	days  int
 	lift  bool
+	from  int64
 }
 
 func (a *app) registryRevokeCmd() *cobra.Command {
@@ -52,6 +53,7 @@ when it is over.`,
 	flags.StringVar(&f.entry.Reason, "reason", "", "what is told to the owners")
 	flags.BoolVar(&f.lift, "lift", false, "take such an entry out again")
 	flags.IntVar(&f.days, "days", 1, "how long the feed holds, up to 7")
+	flags.Int64Var(&f.from, "number", 0, "number of this feed, greater than any before, if the file of the last is lost")
 	flags.StringVar(&f.key, "key", "default", "name of the key to sign with")
 	return a.jsonFlag(cmd)
 }
@@ -97,6 +99,10 @@ func (a *app) revokeIn(file string, f revokeFlags) error {
 		return fmt.Errorf("%s was signed at %s, and this machine's clock shows %s: those who follow it would take it for an older one", line(file), list.Issued.Format(time.RFC3339), now.Format(time.RFC3339))
 	}
 	list.Number++
+	if f.from > 0 && f.from < list.Number {
+		return usagef("--number %d: %s comes after %d", f.from, line(file), list.Number-1)
+	}
+	list.Number = max(list.Number, f.from)
 	list.Issued = now
 	list.Expires = now.Add(time.Duration(f.days) * 24 * time.Hour)
 	b, err := feed.Sign(k.key, list)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -150,27 +149,23 @@ func (s *story) evade(ctx context.Context) error {
 	return errors.Join(must(k.Cells == 1, "%d cells were killed, not one", k.Cells), must(protocol.CodeOf(err) == protocol.Killed, "its caller got %v", err))
 }
 
-// running waits until a plugin's cell works.
+// running waits until one cell of a plugin has worked for a while.
 func (s *story) running(ctx context.Context, name string, ended <-chan error) error {
-	for {
-		list, err := s.client.Plugins(ctx)
+	for cell := 0; ; {
+		p, err := s.client.Plugin(ctx, name)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(list, func(p control.Plugin) bool { return p.Name == name && p.State == "running" }) {
-			select {
-			case <-time.After(300 * time.Millisecond): // deep in its work
-				return nil
-			case err := <-ended:
-				return fmt.Errorf("%w: %s ended by itself: %w", errStory, name, err)
-			}
+		if p.PID != 0 && p.PID == cell {
+			return nil
 		}
+		cell = p.PID
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case err := <-ended:
 			return fmt.Errorf("%w: %s ended by itself: %w", errStory, name, err)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(300 * time.Millisecond): // deep in its work
 		}
 	}
 }

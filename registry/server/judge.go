@@ -59,9 +59,11 @@ func (s *Server) judge(repository, reference string, body []byte) error {
 }
 
 // claim lets a key have a namespace that is free, and one that it was handed over.
-// What lies below another's namespace is not free.
+// What lies below another's namespace is not free; what somebody had before that
+// stays theirs.
 func (s *Server) claim(namespace string, v *trust.Verified) error {
-	for above := path.Dir(namespace); above != "."; above = path.Dir(above) {
+	_, taken := s.book.Lookup(namespace)
+	for above := path.Dir(namespace); above != "." && !taken; above = path.Dir(above) {
 		if _, err := s.book.Judge(above, v); err != nil {
 			return err
 		}

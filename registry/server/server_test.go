@@ -223,6 +223,25 @@ func TestAttackOtherNamespace(t *testing.T) {
 	}
 }
 
+// TestAttackParentClaimedLater: whoever has a namespace keeps it when a stranger
+// claims what lies above.
+func TestAttackParentClaimedLater(t *testing.T) {
+	t.Parallel()
+	p, owner, late := newPlace(t), newKey(t), newKey(t)
+	for _, c := range []struct {
+		at    string
+		key   *trust.Key
+		taken bool
+	}{
+		{"acme/tools/hammer:1.0.0", owner, true}, {"acme/weather:1.0.0", late, true},
+		{"acme/tools/hammer:1.1.0", owner, true}, {"acme/tools/hammer:1.2.0", late, false}, {"acme/more/saw:1.0.0", owner, false},
+	} {
+		if err := p.publish(t, c.at, "api.example.org", c.key); (err == nil) != c.taken {
+			t.Errorf("%s: %v, taken should be %v", c.at, err, c.taken)
+		}
+	}
+}
+
 func TestAttackSignedForLess(t *testing.T) {
 	t.Parallel()
 	p, key := newPlace(t), newKey(t)
