@@ -33,7 +33,7 @@ demo: build ## an agent at work under the gate: no key, no network, about a minu
 
 .PHONY: test
 test: plugins ## run every test
-	go test ./...
+	go test -timeout 20m ./...
 
 .PHONY: bench
 bench: plugins ## run the benchmarks and print them beside the aims (about four minutes)

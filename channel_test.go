@@ -120,7 +120,7 @@ func (o *postOffice) set(refuse int, vanish bool) {
 // n-th message on, and returns it with its number.
 func (o *postOffice) got(t *testing.T, from int, person string, words ...string) (channel.Send, int) {
 	t.Helper()
-	for range 1500 { // only a hang gets to the end
+	for range 6000 { // only a hang gets to the end
 		o.mu.Lock()
 		for i := from; i < len(o.sent); i++ {
 			m := o.sent[i]
@@ -209,7 +209,7 @@ func (m *mail) pair(person string, req control.PairRequest) {
 // asked waits until an approval waits, and returns it.
 func (m *mail) asked() control.Approval {
 	m.t.Helper()
-	for range 1500 {
+	for range 6000 {
 		list, err := m.host.client.Approvals(m.t.Context(), false)
 		if err != nil {
 			m.t.Fatal(err)

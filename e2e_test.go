@@ -39,15 +39,15 @@ func TestMain(m *testing.M) {
 // tests are those of this package.
 type tests struct{ *testing.M }
 
-// Run runs six at a time, unless -parallel says how many: they wait for hosts and
+// Run runs four at a time, unless -parallel says how many: they wait for hosts and
 // cells more than they compute. It removes what they share when they are over.
 func (m tests) Run() int {
 	defer removeCompiled()
 	flag.Parse()
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
-	if !chosen && runtime.GOMAXPROCS(0) < 6 {
-		if err := flag.Set("test.parallel", "6"); err != nil {
+	if !chosen && runtime.GOMAXPROCS(0) < 4 {
+		if err := flag.Set("test.parallel", "4"); err != nil {
 			panic(err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
 		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate, "badpolicy": badPolicy, "unsigned": unsigned, "spoil": spoil, "following": following, "until": until},
-		Deadline: time.Now().Add(8 * time.Minute),
+		Deadline: time.Now().Add(18 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("HOME", e.WorkDir)

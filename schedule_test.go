@@ -15,7 +15,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
 	last := ""
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		err := ts.Exec("ambit", args[1:]...)
 		last = ts.ReadFile("stdout") + ts.ReadFile("stderr")
 		if err == nil && want.MatchString(last) {

@@ -65,7 +65,7 @@ func (m *telegram) pairTelegram() {
 // message with the given id.
 func (m *telegram) got(after int64, to telegramtest.User, words ...string) telegramtest.Message {
 	m.t.Helper()
-	for range 1500 { // only a hang gets to the end
+	for range 6000 { // only a hang gets to the end
 		for _, s := range m.Messages() {
 			fits := s.ID > after && s.Chat == to.ID
 			for _, w := range words {
@@ -122,7 +122,7 @@ func TestOwnerOverTelegram(t *testing.T) {
 // kept waits until a file is in the agent's workspace.
 func (m *telegram) kept(name, want string) {
 	m.t.Helper()
-	for range 1500 {
+	for range 6000 {
 		found, err := filepath.Glob(filepath.Join(m.home, "agents", "main", "workspace", "received", "*"+name))
 		if err != nil {
 			m.t.Fatal(err)
@@ -256,7 +256,7 @@ func TestTelegramTrouble(t *testing.T) {
 func (m *telegram) trouble(words string) {
 	m.t.Helper()
 	last := ""
-	for range 1500 {
+	for range 6000 {
 		list, err := m.host.client.Channels(m.t.Context())
 		if err != nil {
 			m.t.Fatal(err)

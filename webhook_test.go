@@ -139,7 +139,7 @@ func (p *program) count() int { p.mu.Lock(); defer p.mu.Unlock(); return len(p.s
 // message on, and returns it with its number.
 func (p *program) got(from int, person string, words ...string) (letter, int) {
 	p.t.Helper()
-	for range 1500 { // only a hang gets to the end
+	for range 6000 { // only a hang gets to the end
 		p.mu.Lock()
 		list := p.sent
 		p.mu.Unlock()
@@ -202,7 +202,7 @@ func (p *program) id() string {
 // it of senders.
 func (p *program) deliver(path, id, body string) {
 	p.t.Helper()
-	for range 1500 {
+	for range 6000 {
 		switch got := status(p.request(path, id, time.Now(), body)); got {
 		case 204:
 			return
