@@ -360,9 +360,10 @@ func TestStopDoesNotWait(t *testing.T) {
 	s.put(message("e2", "2", "and I?"))
 	f.until("ann's answer", func() bool { return strings.Contains(strings.Join(f.texts("c2"), "\n"), "and I?") })
 	s.put(message("e3", "1", "stop"))
-	f.until("that only the first message waits", func() bool {
-		list, err := f.store.Arrivals(t.Context(), "post", 10)
-		return err == nil && len(list) == 1 && list[0].Event.ID == "e1"
+	f.until("that the third arrived, and only the first waits", func() bool {
+		cursor, err := f.store.Cursor(t.Context(), "post")
+		list, listErr := f.store.Arrivals(t.Context(), "post", 10)
+		return err == nil && listErr == nil && string(cursor) == "3" && len(list) == 1 && list[0].Event.ID == "e1"
 	})
 	s.mu.Lock()
 	s.deaf = false
