@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("testdata", "script"),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate, "badpolicy": badPolicy, "unsigned": unsigned, "spoil": spoil, "following": following, "until": until},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"nowhere": nowhere, "same": same, "hits": hits, "asked": asked, "explainlast": explainLast, "evaluate": evaluate, "badpolicy": badPolicy, "unsigned": unsigned, "spoil": spoil, "following": following, "revokeartifact": revokeArtifact, "until": until},
 		Deadline: time.Now().Add(18 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AMBIT_HOME", filepath.Join(e.WorkDir, "home"))

@@ -7,11 +7,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/hashicorp/go-hclog"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ambithost/ambit/host/cell/hostile"
 	"github.com/ambithost/ambit/plugins"
 	"github.com/ambithost/ambit/registry"
 	"github.com/ambithost/ambit/registry/artifact"
@@ -19,7 +21,8 @@ import (
 )
 
 // shops are two registries for a script: $SHOP lets everyone in, and serves the
-// folder feeds under /feeds/; $LOCKED asks for ann's password. The folder plugin gets a module of 3 MB, compiled before.
+// folder feeds under /feeds/; $LOCKED asks for ann's password. The folder evader gets
+// a module that does not end by itself. The folder plugin gets a module of 3 MB, compiled before.
 func shops(e *testscript.Env) error {
 	quiet := ggcr.Logger(hclog.NewNullLogger().StandardLogger(nil))
 	public := http.NewServeMux()
@@ -56,6 +59,12 @@ func shops(e *testscript.Env) error {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(e.WorkDir, "plugin", "jotter.wasm"), notes.Module, 0o600); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(e.WorkDir, "evader"), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(e.WorkDir, "evader", "evader.wasm"), hostile.Evading(), 0o600); err != nil {
 		return err
 	}
 	for _, home := range []string{"home", "second"} {
@@ -106,4 +115,13 @@ func following(ts *testscript.TestScript, _ bool, args []string) {
 	text := "revocations:\n- feed: http://" + ts.Getenv("SHOP") + "/feeds/feed.json\n  key: " + key.ID() + "\n"
 	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o700))
 	ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), "ambit.yaml"), []byte(text), 0o600))
+}
+
+// revokeArtifact revokes what a file has the digest of, in the folder feeds:
+// revokeartifact FILE.
+func revokeArtifact(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: revokeartifact FILE")
+	}
+	ts.Check(ts.Exec("ambit", "registry", "revoke", "feeds/feed.json", "--artifact", strings.TrimSpace(ts.ReadFile(args[0])), "--reason", "never ends"))
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -68,7 +66,7 @@ func (o *OrganisationFile) fetch(ctx context.Context) ([]byte, error) {
 		return registry.OCI{}.Layer(ctx, ref, registry.BundleLayer, policy.MaxBundle)
 	}
 	if u, isURL := o.url(); isURL {
-		return download(ctx, u)
+		return registry.Get(ctx, u, policy.MaxBundle)
 	}
 	info, err := os.Stat(o.Bundle)
 	if err == nil && info.IsDir() {
@@ -78,28 +76,6 @@ func (o *OrganisationFile) fetch(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d bytes", o.Bundle, policy.MaxBundle)
 	}
 	return os.ReadFile(o.Bundle) //nolint:gosec // the owner names it in ambit.yaml
-}
-
-func download(ctx context.Context, u *url.URL) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	client := registry.NewClient(u)
-	defer client.CloseIdleConnections()
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", u.Redacted(), res.Status)
-	}
-	b, err := io.ReadAll(io.LimitReader(res.Body, policy.MaxBundle+1))
-	if err == nil && len(b) > policy.MaxBundle {
-		err = fmt.Errorf("%s is larger than %d bytes", u.Redacted(), policy.MaxBundle)
-	}
-	return b, err
 }
 
 // orgLayer is the organisation's layer, if there is one: the last release that

@@ -231,15 +231,21 @@ func TestForgottenFeed(t *testing.T) {
 // revoked hands over to none.
 func TestWhoseFeed(t *testing.T) {
 	t.Parallel()
-	const id = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+	const (
+		id    = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+		other = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+	)
 	now := time.Now()
 	w := &followed{RevocationFile: RevocationFile{Feed: "https://r.example/f", Registries: []string{"r.example"}},
-		feed: &feed.Feed{Issued: now, Expires: now.Add(time.Hour), Entries: []feed.Entry{{Key: id, Reason: "stolen"}}}}
+		feed: &feed.Feed{Issued: now, Expires: now.Add(time.Hour), Entries: []feed.Entry{{Key: id, Reason: "stolen"}, {Repository: "r.example/acme/a", Versions: "<2.0.0", Reason: "harmful"}}}}
 	r := &revocations{now: time.Now, list: []*followed{w}}
 	for repository, listed := range map[string]bool{"r.example/acme/a": true, "r.example:8443/acme/a": false, "other.example/acme/a": false, "": false} {
 		if err := r.entry(registry.Entry{Repository: repository, Signer: id}); (err != nil) != listed {
 			t.Errorf("%q: %v", repository, err)
 		}
+	}
+	if err := r.mayHandOver("r.example/acme/a", other); err != nil {
+		t.Errorf("a key that nobody revoked hands over, of a plugin with revoked versions: %v", err)
 	}
 	if err := r.mayHandOver("r.example/acme/a", id); err == nil || !strings.Contains(err.Error(), "ambit key forget r.example/acme") {
 		t.Errorf("a stolen key hands over: %v", err)

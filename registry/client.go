@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -52,6 +53,30 @@ func NewClient(origin *url.URL) *http.Client {
 		}
 		return nil
 	}}
+}
+
+// Get gets what lies at an address that the owner named, at most limit bytes, with
+// a client of its own ([NewClient]). Nothing about it is verified.
+func Get(ctx context.Context, u *url.URL, limit int64) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	client := NewClient(u)
+	defer client.CloseIdleConnections()
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s", u.Redacted(), res.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s has more than %d bytes", u.Redacted(), limit)
+	}
+	return b, err
 }
 
 // IsHere reports whether a host's name is this machine.

@@ -113,10 +113,10 @@ func waitLock(f *os.File) error {
 // Home is the locked home's absolute path.
 func (l *HomeLock) Home() string { return l.home }
 
-// Close frees the lock. The file stays: to delete it would let two hosts each
-// lock their own.
+// Close frees the lock, also where a process that is just being started still has
+// the file. The file stays: to delete it would let two hosts each lock their own.
 func (l *HomeLock) Close() error {
-	l.once.Do(func() { l.err = l.file.Close() })
+	l.once.Do(func() { l.err = errors.Join(unlockFile(l.file), l.file.Close()) })
 	return l.err
 }
 

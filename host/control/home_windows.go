@@ -27,6 +27,9 @@ func lockFile(f *os.File) error {
 	return err
 }
 
+// unlockFile leaves it to the file's end, which no other process can put off here.
+func unlockFile(*os.File) error { return nil }
+
 // alive: a lock ends with its process here, so whoever holds it lives.
 func alive(int) bool { return true }
 

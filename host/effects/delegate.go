@@ -112,11 +112,11 @@ func sorted(list []string) []string {
 func (c *Call) delegated(tools []string, named *[]string, own *gate.Bounds) ([]string, error) {
 	var all []string
 	for _, tool := range tools {
-		plugin, spec, err := c.e.tool(tool)
+		m, spec, err := c.e.tool(tool)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, c.e.powersOf(plugin, spec)...)
+		all = append(all, c.e.powersOf(m.Name, spec)...)
 	}
 	if named == nil {
 		return slices.DeleteFunc(sorted(all), func(s string) bool { return !own.HasCapability(s) }), nil

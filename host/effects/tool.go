@@ -49,10 +49,11 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 	if depth > e.cfg.Limits.Depth {
 		return ToolResult{}, protocol.Errorf(protocol.Limit, "plugins call each other more than %d deep", e.cfg.Limits.Depth)
 	}
-	plugin, spec, err := e.tool(tool)
+	m, spec, err := e.tool(tool)
 	if err != nil {
 		return ToolResult{}, err
 	}
+	plugin := m.Name
 	exact, values, err := e.toolArgs(spec, args)
 	if err != nil {
 		return ToolResult{}, protocol.Errorf(protocol.CodeOf(err), "arguments of %s: %v", tool, err)
@@ -83,7 +84,7 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 			defer call.Close()
 			call.reading, call.direct = origin.Material, depth == 0
 			call.traced, call.owned, call.given = len(traced) > 0, allOwned(traced), labelsOf(traced)
-			out, err := e.invokeTool(ctx, call, spec, exact, values)
+			out, err := e.invokeTool(ctx, call, m, spec, exact, values)
 			if (err != nil || out.IsError) && !call.hasActed() {
 				f.Untouched()
 			}
@@ -103,20 +104,20 @@ func (e *Effects) callTool(ctx context.Context, actor policy.Entity, origin gate
 }
 
 // tool finds a tool by its full name.
-func (e *Effects) tool(full string) (string, *manifest.ToolSpec, error) {
+func (e *Effects) tool(full string) (*manifest.Manifest, *manifest.ToolSpec, error) {
 	plugin, name, ok := strings.Cut(full, "/")
 	if !ok || manifest.CheckName(plugin) != nil {
-		return "", nil, protocol.Errorf(protocol.Invalid, "tool %q: want plugin/tool", oneLine(full, 120))
+		return nil, nil, protocol.Errorf(protocol.Invalid, "tool %q: want plugin/tool", oneLine(full, 120))
 	}
 	m, ok := e.cfg.Plugins.Manifest(plugin)
 	if !ok {
-		return "", nil, protocol.Errorf(protocol.NotFound, "no plugin %q is installed and enabled", plugin)
+		return nil, nil, protocol.Errorf(protocol.NotFound, "no plugin %q is installed and enabled", plugin)
 	}
 	spec, ok := m.Tool(name)
 	if !ok {
-		return "", nil, protocol.Errorf(protocol.NotFound, "plugin %s has no tool %q", plugin, oneLine(name, 80))
+		return nil, nil, protocol.Errorf(protocol.NotFound, "plugin %s has no tool %q", plugin, oneLine(name, 80))
 	}
-	return plugin, spec, nil
+	return m, spec, nil
 }
 
 // toolArgs checks arguments and returns them in one exact form: what policy

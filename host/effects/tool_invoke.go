@@ -12,28 +12,23 @@ import (
 
 // invokeTool calls a tool's function in the shapes of its plugin's interface.
 // The arguments are what the gate saw.
-func (e *Effects) invokeTool(ctx context.Context, call *Call, spec *manifest.ToolSpec, args []byte, values map[string]any) (ToolResult, error) {
+func (e *Effects) invokeTool(ctx context.Context, call *Call, m *manifest.Manifest, spec *manifest.ToolSpec, args []byte, values map[string]any) (ToolResult, error) {
 	if e.cfg.Cells == nil {
 		return ToolResult{}, protocol.Errorf(protocol.Unavailable, "this host runs no plugins")
-	}
-	plugin := call.caller.Plugin
-	m, ok := e.cfg.Plugins.Manifest(plugin)
-	if !ok {
-		return ToolResult{}, protocol.Errorf(protocol.NotFound, "no plugin %q is installed and enabled", plugin)
 	}
 	export, input, err := toolInput(m.Interface, spec, args, values, call.caller.Origin.Parent)
 	if err != nil {
 		return ToolResult{}, err
 	}
 	// Output pieces of a tool have no reader yet; the result holds all.
-	out, err := e.cfg.Cells.Invoke(ctx, plugin, export, input, call.caller.Origin.Agent, call.Do, func([]byte) {})
+	out, err := e.cfg.Cells.Invoke(ctx, m.Name, export, input, call.caller.Origin.Agent, call.Do, func([]byte) {})
 	if err != nil {
 		return ToolResult{}, err
 	}
 	if m.Interface == manifest.Functions {
-		return textResult(plugin, out)
+		return textResult(m.Name, out)
 	}
-	return parseToolResult(plugin, out)
+	return parseToolResult(m.Name, out)
 }
 
 // toolInput is the function to call and what it gets. The shapes of hyper-mcp are

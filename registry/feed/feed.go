@@ -163,6 +163,8 @@ func (e *Entry) check() error {
 		return errors.New("versions belong to a repository, and a repository wants them")
 	case e.Repository != "" && (!shown(e.Repository) || len(e.Repository) > 300 || !strings.Contains(e.Repository, "/")):
 		return errors.New("want a repository as host/namespace/name")
+	case e.Since.IsZero():
+		return errors.New("want since when (since)")
 	case e.Reason == "" || utf8.RuneCountInString(e.Reason) > MaxReason || !shown(e.Reason):
 		return fmt.Errorf("want a reason of at most %d printable characters", MaxReason)
 	}
@@ -224,7 +226,7 @@ func (e *Entry) covers(s Subject) bool {
 		return e.Module == s.Module
 	case e.Key != "":
 		return e.Key == s.Signer
-	case e.Repository != s.Repository:
+	case e.Repository != s.Repository || s.Version == "": // the latter: a key is asked about
 		return false
 	}
 	list, err := conditions(e.Versions)

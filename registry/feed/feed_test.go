@@ -30,6 +30,9 @@ func newKey(t *testing.T) *trust.Key {
 
 func of(number int64, entries ...feed.Entry) *feed.Feed {
 	at := issued.Add(time.Duration(number) * time.Minute)
+	for i := range entries {
+		entries[i].Since = issued
+	}
 	return &feed.Feed{Format: 1, Number: number, Issued: at, Expires: at.Add(24 * time.Hour), Entries: entries}
 }
 
@@ -57,7 +60,7 @@ func TestLists(t *testing.T) {
 		"": {
 			{}, {Artifact: two}, {Module: one}, {Signer: one},
 			{Repository: "r.example/acme/weather", Version: "1.3.0"}, {Repository: "r.example/acme/weather", Version: "1.1.9"},
-			{Repository: "r.example/acme/weather-2", Version: "1.2.0"}, {Repository: "r.example/evil/weather", Version: "1.2.0"},
+			{Repository: "r.example/acme/weather-2", Version: "1.2.0"}, {Repository: "r.example/acme/clock", Signer: one}, {Repository: "r.example/evil/weather", Version: "1.2.0"},
 		},
 	} {
 		for _, s := range subjects {
@@ -113,6 +116,7 @@ func TestHostileFeeds(t *testing.T) {
 		"odd versions":     of(1, feed.Entry{Repository: "r.example/a/b", Versions: "~1.2.0", Reason: "x"}),
 		"no version":       of(1, feed.Entry{Repository: "r.example/a/b", Versions: "<next", Reason: "x"}),
 		"escape in a name": of(1, feed.Entry{Repository: "r.example/a/\x1b[0m", Versions: "*", Reason: "x"}),
+		"without a date":   {Number: 1, Issued: issued, Expires: issued.Add(time.Hour), Entries: []feed.Entry{{Artifact: one, Reason: "x"}}},
 		"too many":         of(1, make([]feed.Entry, feed.MaxEntries+1)...),
 		"no number":        of(0),
 		"for ever":         {Number: 1, Issued: issued, Expires: issued.Add(feed.MaxAge + time.Second)},

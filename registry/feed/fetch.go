@@ -3,8 +3,6 @@ package feed
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -27,26 +25,9 @@ func CheckURL(s string) (*url.URL, error) {
 func Fetch(ctx context.Context, u *url.URL) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	b, err := registry.Get(ctx, u, MaxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("feed: %w", err)
-	}
-	client := registry.NewClient(u)
-	defer client.CloseIdleConnections()
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("feed: %w", err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("feed: %s answered %s", u.Host, res.Status)
-	}
-	b, err := io.ReadAll(io.LimitReader(res.Body, MaxBytes+1))
-	if err == nil && len(b) > MaxBytes {
-		err = fmt.Errorf("has more than %d bytes", MaxBytes)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("feed: %s: %w", u.Host, err)
 	}
 	return b, nil
 }
