@@ -74,7 +74,7 @@ func Get(ctx context.Context, u *url.URL, limit int64) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", u.Redacted(), limit)
+		err = fmt.Errorf("%s is larger than %d bytes", u.Redacted(), limit)
 	}
 	return b, err
 }

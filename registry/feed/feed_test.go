@@ -176,7 +176,7 @@ func TestFetch(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	for path, want := range map[string]string{"/feed": "", "/endless": "more than", "/away": "https to public", "/none": "404"} {
+	for path, want := range map[string]string{"/feed": "", "/endless": "larger than", "/away": "https to public", "/none": "404"} {
 		u, err := feed.CheckURL(srv.URL + path)
 		if err != nil {
 			t.Fatal(err)
