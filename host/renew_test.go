@@ -40,7 +40,7 @@ func newShelf(t *testing.T) shelf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repo.PlainHTTP = true
+	repo.PlainHTTP, repo.Client = true, srv.Client() // not the client of all: any test server that ends closes its connections
 	return shelf{repo, "oci://" + name + ":current"}
 }
 

@@ -53,7 +53,8 @@ func (s *server) ref(t *testing.T, tag string) Reference {
 // push makes an artifact of layers of a media type, and tags it.
 func (s *server) push(t *testing.T, tag, mediaType string, layers ...[]byte) (manifest ocispec.Descriptor) {
 	t.Helper()
-	repo := &remote.Repository{Reference: s.ref(t, ":x").at, PlainHTTP: true}
+	// Not the client of all: any test server that ends closes its connections.
+	repo := &remote.Repository{Reference: s.ref(t, ":x").at, PlainHTTP: true, Client: s.Client()}
 	put := func(mediaType string, b []byte) ocispec.Descriptor {
 		d := ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(b), Size: int64(len(b))}
 		if err := repo.Blobs().Push(t.Context(), d, bytes.NewReader(b)); err != nil {
