@@ -156,7 +156,7 @@ func TestStatuses(t *testing.T) {
 		d.mu.Lock()
 		d.err = c.err
 		d.mu.Unlock()
-		resp, err := http.Post("http://"+addr+"/hook/build", "application/json", strings.NewReader("{}")) //nolint:noctx // a test
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Post("http://"+addr+"/hook/build", "application/json", strings.NewReader("{}")) //nolint:noctx // a test
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -124,7 +124,7 @@ func (p *place) send(t *testing.T, method, path string, body []byte) (int, strin
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := p.web.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
